@@ -1,0 +1,50 @@
+# make run    install if needed, then the main job on the embedded corpus: prepare, inspect, check, train, listen
+# make test   install if needed, then all tests
+# make lab    JupyterLab;  make ui: the MLflow UI;  make lint: ruff and clean notebooks
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+PORT   ?= 5000
+BIN    := $(VENV)/bin
+READY  := $(VENV)/installed
+DONE   := runs/main
+
+.PHONY: run test lint lab ui install
+.DEFAULT_GOAL := run
+
+run: $(DONE)/listen.ipynb
+	@$(BIN)/python -m lib.listening
+
+# A step that is done leaves its executed notebook; only a complete one gets the name that the next step waits for.
+$(DONE)/inspect.ipynb: $(DONE)/prepare.ipynb
+$(DONE)/check.ipynb: $(DONE)/inspect.ipynb
+$(DONE)/train.ipynb: $(DONE)/check.ipynb
+$(DONE)/listen.ipynb: $(DONE)/train.ipynb
+$(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
+	@mkdir -p $(DONE)
+	@echo "== $*"
+	$(BIN)/papermill $< $(DONE)/$*.unfinished.ipynb
+	@mv $(DONE)/$*.unfinished.ipynb $@
+
+test: $(READY)
+	$(BIN)/python -m pytest --durations=10
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/nbstripout --verify --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
+
+lab: $(READY)
+	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
+
+ui: $(READY)
+	@echo "runs and charts: http://127.0.0.1:$(PORT)/#/experiments (choose one, then Model training, top left)"
+	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib import store; print(store.uri())")" \
+		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
+
+install: $(READY)
+
+$(READY): pyproject.toml .ci/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt -e ".[demo,dev]"
+	@touch $@

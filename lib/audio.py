@@ -1,0 +1,147 @@
+"""Audio files: what they are, reading, resampling, writing. Signals are mono float32 arrays `[T]`, full scale is 1.
+
+`soundfile` reads and writes, `soxr` resamples (torchaudio's default resampler leaves images 20 dB down).
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+
+SUFFIXES = frozenset(".wav .flac .ogg .opus .mp3 .aiff .aif .w64 .caf .au".split())
+EXTENSION = ".flac"  # what we write
+SILENT_PEAK = 1e-4  # -80 dBFS: nothing that anybody hears
+SUBTYPE = "PCM_24"  # full scale to -144 dB; the corpus and all that we save is in it
+
+
+class AudioError(ValueError):
+    """A file that cannot be used; the message names the file and the reason."""
+
+
+class Info(NamedTuple):
+    """What a file's header says. `n_samples` counts per channel."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    n_samples: int
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sample_rate
+
+
+def files(folder: str | Path) -> list[Path]:
+    """Audio files anywhere below `folder`, by their suffix, in the order of their names; hidden ones are left out."""
+    found = (p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def info(path: str | Path) -> Info:
+    """The header of `path`. Raises `AudioError` if there is none that can be read."""
+    try:
+        head = soundfile.info(str(path))
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
+    return Info(head.format, head.subtype, head.samplerate, head.channels, head.frames)
+
+
+def read(path: str | Path, sample_rate: int | None = None, start: int = 0, n_samples: int = -1) -> np.ndarray:
+    """One channel, the mean of all, as float32 `[T]`.
+
+    Args:
+        path: any file that libsndfile reads.
+        sample_rate: Hz; a file of another rate is resampled. None keeps the file's own rate.
+        start, n_samples: the part to read, in samples of the file (-1: to its end).
+
+    Raises:
+        AudioError: the file is no audio, holds fewer samples than its header says, or has NaN or infinite samples.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            expected = file.frames - start if n_samples < 0 else n_samples
+            file.seek(start)
+            signal = file.read(expected, dtype="float32", always_2d=True).mean(axis=1)
+            own_rate = file.samplerate
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
+    if len(signal) < expected:
+        raise AudioError(f"{path}: {len(signal)} samples from {start} on, {expected} expected: truncated?")
+    if not np.isfinite(signal).all():
+        raise AudioError(f"{path}: {np.count_nonzero(~np.isfinite(signal))} samples are NaN or infinite")
+    return signal if sample_rate is None else resample(signal, own_rate, sample_rate)
+
+
+def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """`signal` at `to_rate` (Hz), float32; images and aliases are 130 dB down (soxr HQ).
+
+    >>> resample(np.zeros(22_050, np.float32), 22_050, 48_000).shape
+    (48000,)
+    """
+    if from_rate == to_rate:
+        return np.asarray(signal, np.float32)
+    return soxr.resample(signal, from_rate, to_rate, quality="HQ").astype(np.float32)
+
+
+def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
+    """Write `[T]` as 24-bit FLAC at its own level; the file appears whole or not at all.
+
+    Raises:
+        AudioError: `signal` holds NaN or exceeds full scale, which an integer format would clip.
+    """
+    path = Path(path)
+    peak = float(np.max(np.abs(signal), initial=0.0))
+    if not peak <= 1.0:  # NaN too
+        raise AudioError(f"{path}: peak {peak}, expected at most 1.0: scale the signal before writing")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    soundfile.write(str(part), signal, sample_rate, format="FLAC", subtype=SUBTYPE)
+    return part.replace(path)
+
+
+def survey(path: Path, root: Path) -> dict:
+    """One row about one file: what its header says, what its samples say, and why it cannot be used, if so.
+
+    `reason` is empty for a usable file; the other columns hold what could be found out.
+    """
+    row = {"path": path.relative_to(root).as_posix(), "reason": ""}
+    try:
+        head = info(path)
+        row |= head._asdict() | {"duration": head.duration}
+        signal = read(path)
+    except AudioError as error:
+        return row | {"reason": str(error).removeprefix(f"{path}: ")}
+    row |= {"level_db": level_db(signal), "peak": float(np.max(np.abs(signal), initial=0.0))}
+    if row["peak"] < SILENT_PEAK:
+        row["reason"] = f"silent (peak {row['peak']:.1e}, expected at least {SILENT_PEAK:.0e})"
+    return row
+
+
+def within_full_scale(signals: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Signals that are to be played or saved together: all turned down alike where one exceeds full scale.
+
+    >>> {name: float(x[0]) for name, x in within_full_scale({"clean": np.array([0.5]), "restored": np.array([2.0])}).items()}
+    {'clean': 0.24975, 'restored': 0.999}
+    """
+    peak = max(float(np.max(np.abs(signal), initial=0.0)) for signal in signals.values())
+    return signals if peak <= 1 else {name: signal * (0.999 / peak) for name, signal in signals.items()}
+
+
+def level_db(signal: np.ndarray) -> float:
+    """RMS level in dB of a full-scale sine (dBFS); -inf for silence.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> round(level_db(np.sin(2 * np.pi * 1000 * t)), 2), level_db(np.zeros(8))
+    (0.0, -inf)
+    """
+    power = float(np.mean(np.square(signal, dtype=np.float64))) if len(signal) else 0.0
+    return 10 * float(np.log10(2 * power)) if power > 0 else -np.inf
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,119 @@
+"""clean -> noisy: reverberation, noise at an SNR over active speech, a level. Drawn by `pairs`, applied here, bent nowhere.
+
+Everything is a pure function of arrays `[T]` at 48 kHz and numbers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import fftconvolve
+
+FRAME = 960  # 20 ms at 48 kHz, over which speech counts as active or not
+ACTIVE_DB = 40.0  # a frame is active within this of the loudest one
+SILENT = 1e-7  # RMS (-140 dBFS) below which there is nothing to set a level by
+
+
+class Mixture(NamedTuple):
+    """The parts of a noisy recording at their final level: `noisy = speech + noise`, `clean` is the target."""
+
+    clean: np.ndarray
+    speech: np.ndarray
+    noise: np.ndarray
+    noisy: np.ndarray
+
+
+def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: np.ndarray | None = None,
+        early: int = 0) -> Mixture:  # fmt: skip
+    """Put speech into a room and into noise.
+
+    Args:
+        clean: dry speech `[T]`.
+        noise: `[T]`, of the same length.
+        snr_db: level of the (reverberant) speech over the noise, both where speech is active.
+        scale: peak of `noisy`, in (0, 1]; speech and noise get the same gain, so nothing is ever clipped.
+        rir: impulse response that starts with its direct path (`direct_path` cuts it so); None is no room.
+        early: samples of the response behind the direct path that belong to the target.
+
+    Raises:
+        ValueError: speech or noise is silent where speech should be active.
+    """
+    if len(clean) != len(noise):
+        raise ValueError(f"clean has {len(clean)} samples, noise {len(noise)}: expected equal lengths")
+    speech, target = clean, clean
+    if rir is not None:
+        speech = fftconvolve(clean, rir)[: len(clean)]
+        target = fftconvolve(clean, rir[: early + 1])[: len(clean)]
+    mask = active(speech)
+    speech_rms, noise_rms = _rms(speech[mask]), _rms(noise[mask])
+    if speech_rms < SILENT:
+        raise ValueError(f"speech is silent (RMS {speech_rms:.1e})")
+    if noise_rms < SILENT:
+        raise ValueError(f"noise is silent where speech is active (RMS {noise_rms:.1e})")
+    noise = noise * (speech_rms / noise_rms * 10 ** (-snr_db / 20))
+    gain = scale / max(np.abs(speech + noise).max(), np.abs(target).max())
+    speech, noise, target = (np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target))
+    return Mixture(target, speech, noise, speech + noise)
+
+
+def active(speech: np.ndarray) -> np.ndarray:
+    """Mask `[T]` of the samples in active 20 ms frames: those within 40 dB of the loudest.
+
+    >>> speech = np.concatenate([np.zeros(960), np.ones(960), 0.001 * np.ones(480)])
+    >>> [int(part.sum()) for part in np.split(active(speech), [960, 1_920])]
+    [0, 960, 0]
+    """
+    n_frames = -(-len(speech) // FRAME)
+    frames = np.pad(speech.astype(np.float64), (0, n_frames * FRAME - len(speech))).reshape(n_frames, FRAME)
+    power = (frames**2).mean(axis=1)
+    loud = power > power.max(initial=0.0) * 10 ** (-ACTIVE_DB / 10)
+    return np.repeat(loud, FRAME)[: len(speech)]
+
+
+def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
+    """SNR over active speech, in dB: what `mix` sets, measured.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> round(snr_db(np.sin(2 * np.pi * 440 * t), 0.1 * np.cos(2 * np.pi * 333 * t)), 1)
+    20.0
+    """
+    mask = active(speech)
+    return 20 * float(np.log10(max(_rms(speech[mask]), 1e-30) / max(_rms(noise[mask]), 1e-30)))
+
+
+def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
+    """Cut a response `[T]` so that it starts with its direct path at gain 1, and say how many samples came before.
+
+    The direct path is the first peak within 6 dB of the highest one: a reflection may be louder than the direct sound.
+
+    Raises `ValueError` for a silent response.
+
+    >>> response, room_lag = direct_path(np.array([0.0, 0.0, 0.5, 0.125]))
+    >>> response.tolist(), room_lag
+    ([1.0, 0.25], 2)
+    """
+    level = np.abs(rir)
+    if level.max(initial=0.0) < SILENT:
+        raise ValueError("the impulse response is silent")
+    first = int(np.argmax(level > level.max() / 2))
+    while first + 1 < len(level) and level[first + 1] > level[first]:  # up the slope to its top
+        first += 1
+    return (rir[first:] / rir[first]).astype(np.float32), first
+
+
+def loop(noise: np.ndarray, offset: int, n_samples: int, fade: int = 960) -> np.ndarray:
+    """`n_samples` of `noise` from `offset` on; a shorter noise goes round, joined by an equal-power cross-fade.
+
+    >>> loop(np.arange(4.0), 2, 2, fade=0).tolist(), loop(np.arange(4.0), 2, 4, fade=0).tolist()
+    ([2.0, 3.0], [2.0, 3.0, 0.0, 1.0])
+    """
+    if offset + n_samples <= len(noise):
+        return noise[offset : offset + n_samples]
+    fade = min(fade, len(noise) // 4)
+    ramp = np.sin(np.linspace(0, np.pi / 2, fade)) if fade else np.zeros(0)
+    ring = noise[: len(noise) - fade].copy()  # its head is the tail of the noise fading into the head
+    ring[:fade] = noise[:fade] * ramp + noise[len(noise) - fade :] * ramp[::-1]
+    return ring[(offset + np.arange(n_samples)) % len(ring)]
+
+
+def _rms(signal: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(signal, dtype=np.float64)))) if len(signal) else 0.0

@@ -1,0 +1,329 @@
+"""What it did to the voice, to see and to hear: scores with their intervals, players, one HTML page that holds all.
+
+Scores come as a long table: a row for each item and system, the columns `item_id system snr_db speaker noise` and one
+for each metric. `python -m lib.listening` shows where the newest listening run left its table and its page.
+"""
+
+import base64
+import html
+import io
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lib import figures, metrics
+
+SYSTEMS = tuple(figures.COLOURS)  # noisy, enhanced, restored, clean: the order of tables, players and keys
+PAGE_SECONDS = 8.0  # of each player on the page; MLflow shows no file above 50 MB
+
+
+# -- scores ----------------------------------------------------------------------------------------------------------
+
+
+def score_table(
+    items: Iterable[tuple[dict, Mapping[str, np.ndarray]]],
+    sample_rate: int,
+    n_processes: int = 1,
+    n_items: int | None = None,
+) -> pd.DataFrame:
+    """Scores of each system of each item against its clean signal.
+
+    Args:
+        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and whatever else the table is to hold) and
+            its signals (system -> `[T]`), `clean` among them. May be a generator that restores: few are held at a time.
+        sample_rate: of all signals, Hz.
+        n_items: their number, for the progress bar, where `items` is a generator.
+    """
+    rows = []
+
+    def jobs():
+        for row, signals in items:
+            for system in SYSTEMS:
+                if system in signals:
+                    rows.append(row | {"system": system})
+                    yield signals[system], signals["clean"], row["bandwidth_hz"]
+
+    n_items = len(items) if hasattr(items, "__len__") else n_items
+    scores = metrics.score_all(jobs(), sample_rate, n_processes, total=n_items and n_items * len(SYSTEMS))
+    return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
+
+
+def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.DataFrame:
+    """One row for each metric, over the items for which both `restored` and `enhanced` have that score.
+
+    Columns: the mean of each system; `difference`, the mean of restored - enhanced, between `low` and `high`, its 95 %
+    bootstrap interval over items; `better`, the share of items that restoring made better; `gap_closed`, a ratio of
+    means (NaN where clean has no finite score); `n_items`.
+
+    Raises:
+        ValueError: an item and system have two rows.
+    """
+    rows = {}
+    for metric in [name for name in metrics.NAMES if name in scores]:
+        table = scores.pivot(index="item_id", columns="system", values=metric).reindex(columns=list(SYSTEMS))
+        table = table[np.isfinite(table["restored"]) & np.isfinite(table["enhanced"])]
+        gain = table["restored"] - table["enhanced"]
+        low, high = metrics.bootstrap_interval(gain, seed, n_bootstrap)
+        rows[metric] = {
+            **table.mean(),
+            "difference": gain.mean(),
+            "low": low,
+            "high": high,
+            "better": (metrics.SIGN[metric] * gain > 0).mean(),
+            "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]),
+            "n_items": len(table),
+        }
+    columns = [*SYSTEMS, "difference", "low", "high", "better", "gap_closed", "n_items"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """A `summary` for the terminal; arrows show the better direction."""
+    lines = _cells(table)
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    ]
+    return "\n".join([_headline(table), "", *(line.rstrip() for line in text)])
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """A `summary` as an HTML table."""
+    head, *body = _cells(table)
+    rows = "".join(f"<tr><th>{_escape(line[0])}</th>{_tds(line[1:])}</tr>" for line in body)
+    columns = "".join(f"<th>{_escape(name)}</th>" for name in head)
+    return f'<table class="scores"><caption>{_escape(_headline(table))}</caption><tr>{columns}</tr>{rows}</table>'
+
+
+# -- players ---------------------------------------------------------------------------------------------------------
+
+
+def player(signal: np.ndarray, sample_rate: int, label: str = "", subtype: str = "PCM_24") -> str:
+    """An `<audio>` tag that holds `signal` as FLAC at its own level, for notebooks that are not trusted, too.
+
+    IPython's own player scales each signal to full scale, and is mute in a notebook that papermill made: the address of
+    the sound has to stand in the tag itself.
+
+    Args:
+        signal: `[T]`, within +-1.
+        label: what a screen reader calls the player.
+        subtype: "PCM_24" or "PCM_16".
+
+    Raises:
+        ValueError: `signal` is beyond full scale, where an integer format clips, or holds NaN.
+    """
+    peak = float(np.max(np.abs(signal), initial=0.0))
+    if not peak <= 1.0:  # NaN too
+        raise ValueError(f"player {label!r}: peak {peak:.4g}, expected at most 1.0: scale all compared signals alike")
+    file = io.BytesIO()
+    soundfile.write(file, np.asarray(signal), sample_rate, format="FLAC", subtype=subtype)
+    data = base64.b64encode(file.getvalue()).decode()
+    return (
+        f'<audio controls preload="metadata" aria-label="{_escape(label)}" src="data:audio/flac;base64,{data}"></audio>'
+    )
+
+
+def players(signals: Mapping[str, np.ndarray], sample_rate: int, title: str = "") -> str:
+    """Players side by side with their names above, as HTML (`IPython.display.HTML` shows it)."""
+    names = "".join(f"<th>{_escape(name)}</th>" for name in signals)
+    tags = "".join(f"<td>{player(signal, sample_rate, name)}</td>" for name, signal in signals.items())
+    return f"<table><caption>{_escape(title)}</caption><tr>{names}</tr><tr>{tags}</tr></table>"
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def page(
+    title: str,
+    table: pd.DataFrame,
+    scores: pd.DataFrame,
+    items: Iterable[tuple[dict, Mapping[str, np.ndarray]]],
+    plots: Mapping[str, Figure],
+    sample_rate: int,
+    note: str = "",
+) -> str:
+    """One self-contained HTML page: it plays from disk, from a mail and inside MLflow's sandboxed frame.
+
+    Args:
+        title: the run.
+        table: the `summary` of all items.
+        scores: the long table of scores; the items' own scores are taken from it.
+        items: as for `score_table`; the first `PAGE_SECONDS` of each are shown. One takes about 2 MB.
+        plots: caption -> figure.
+        note: a paragraph below the title, e.g. corpus and checkpoint.
+    """
+    parts = [f"<h1>{_escape(title)}</h1>", f"<p>{_escape(note)}</p>" if note else "", as_html(table)]
+    parts += [_image(figure, caption) for caption, figure in plots.items()]
+    parts += ["<h2>Listen</h2>", HELP]
+    parts += [_item(row, signals, scores, sample_rate) for row, signals in items]
+    return PAGE.format(title=_escape(title), style=STYLE, body="\n".join(parts), script=SCRIPT)
+
+
+def _item(row: dict, signals: Mapping[str, np.ndarray], scores: pd.DataFrame, sample_rate: int) -> str:
+    names = [name for name in SYSTEMS if name in signals]
+    short = {name: np.asarray(signals[name])[: round(PAGE_SECONDS * sample_rate)] for name in names}
+    own = scores[scores["item_id"] == row["item_id"]].set_index("system")
+    shown = [name for name in metrics.NAMES if name in own]
+    head = "".join(f"<th>{_escape(_label(name))}</th>" for name in shown)
+    lines = ""
+    for key, name in enumerate(names, start=1):
+        cells = [_number(own.at[name, metric], metric) if name in own.index else "" for metric in shown]
+        # 16 bits: a third smaller, and its noise is 98 dB down
+        tag = player(short[name], sample_rate, f"{row['item_id']} {name}", "PCM_16")
+        swatch = f'<i style="background:{figures.COLOURS[name]}"></i>'
+        lines += f"<tr><th><kbd>{key}</kbd> {swatch} {name}</th><td>{tag}</td>{_tds(cells)}</tr>\n"
+    about = [f"SNR {row['snr_db']:.1f} dB" if "snr_db" in row else "", row.get("speaker", ""), row.get("noise", "")]
+    spectra = figures.spectrograms(short, sample_rate, bandwidth_hz=row.get("bandwidth_hz"), max_seconds=PAGE_SECONDS)
+    return (
+        f'<section class="item" tabindex="0"><h3>{_escape(row["item_id"])} '
+        f"<small>{_escape(', '.join(str(part) for part in about if part))}</small></h3>"
+        f"<table><tr><th></th><th></th>{head}</tr>\n{lines}</table>{_image(spectra)}</section>"
+    )
+
+
+def _image(figure: Figure, caption: str = "") -> str:
+    # a palette of 256 colours makes the picture of four spectrograms four times as small
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(figures.png(figure, dpi=100))).convert("RGB")
+    picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+    data = base64.b64encode(file.getvalue()).decode()
+    text = f"<figcaption>{_escape(caption)}</figcaption>" if caption else ""
+    return f'<figure>{text}<img alt="{_escape(caption)}" src="data:image/png;base64,{data}"></figure>'
+
+
+def _headline(table: pd.DataFrame) -> str:
+    numbers = sorted(set(table["n_items"]))
+    n = " to ".join(str(n) for n in (numbers if len(numbers) < 2 else [numbers[0], numbers[-1]])) or "no"
+    return f"{n} items; difference: restored - enhanced, paired, with its 95 % bootstrap interval"
+
+
+def _cells(table: pd.DataFrame) -> list[list[str]]:
+    """The lines of a summary as text, the head first."""
+    lines = [["", *SYSTEMS, "difference", "interval", "made better", "gap closed", "items"]]
+    for metric, row in table.iterrows():
+        interval = f"[{_number(row['low'], metric, '+')}, {_number(row['high'], metric, '+')}]"
+        shares = [f"{100 * row[name]:.0f} %" if np.isfinite(row[name]) else "-" for name in ("better", "gap_closed")]
+        arrow = "↑" if metrics.SIGN[metric] > 0 else "↓"
+        means = [_number(row[name], metric) for name in SYSTEMS]
+        difference = _number(row["difference"], metric, "+")
+        lines.append([f"{arrow} {_label(metric)}", *means, difference, interval, *shares, f"{row['n_items']:.0f}"])
+    return lines
+
+
+def _label(metric: str) -> str:
+    name, unit, _ = figures.LABELS.get(metric, (metric, "", 2))
+    return f"{name} ({unit})" if unit else name
+
+
+def _number(value: float, metric: str, sign: str = "") -> str:
+    digits = figures.LABELS.get(metric, (metric, "", 2))[2]
+    return f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-"
+
+
+def _tds(cells: Sequence[str]) -> str:
+    return "".join(f"<td>{_escape(cell)}</td>" for cell in cells)
+
+
+def _escape(text: object) -> str:
+    return html.escape(str(text))
+
+
+HELP = """<p>The keys <kbd>1</kbd> to <kbd>4</kbd> switch between the signals of the framed item at the same place;
+<kbd>space</kbd> pauses. Levels are those of the files.</p>"""
+
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; --line: rgba(128, 128, 128, .35); }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+caption { text-align: left; padding-bottom: .4rem; opacity: .75; }
+th { font-weight: 600; text-align: right; } tr > th:first-child { text-align: left; white-space: nowrap; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); }
+td { font-family: ui-monospace, monospace; font-size: .9rem; text-align: right; white-space: nowrap; }
+section th:not(:first-child) { font-size: .8rem; }
+section { border: 2px solid var(--line); border-radius: .5rem; padding: 0 1rem 1rem; margin: 1.5rem 0; }
+section { overflow-x: auto; }
+section.active { border-color: #0072b2; } section tr.current { background: rgba(86, 180, 233, .25); }
+figure { margin: 1rem 0; } img { max-width: 100%; } audio { height: 2.2rem; vertical-align: middle; }
+h3 { margin: .8rem 0 .2rem; } small { font-weight: 400; opacity: .75; }
+kbd { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .35rem; font-family: ui-monospace, monospace; }
+i { display: inline-block; width: .7rem; height: .7rem; border: 1px solid gray; border-radius: 50%; }
+section kbd { cursor: pointer; }
+"""
+
+SCRIPT = """
+const items = [...document.querySelectorAll("section.item")].map(section => (
+  {section, players: [...section.querySelectorAll("audio")], current: 0}));
+let active = items[0];
+function mark(item, current) {
+  active = item;
+  item.current = current;
+  items.forEach(other => other.section.classList.toggle("active", other === item));
+  item.players.forEach((p, i) => p.closest("tr").classList.toggle("current", i === current));
+}
+function change(item, next) {
+  const old = item.players[item.current];
+  if (item.players[next] !== old) old.pause();
+  const at = old.ended ? 0 : old.currentTime;
+  mark(item, next);
+  if (item.players[next] !== old) item.players[next].currentTime = at;
+  item.players[next].play();
+}
+items.forEach(item => {
+  item.section.addEventListener("focusin", () => mark(item, item.current));
+  item.section.addEventListener("pointerdown", () => mark(item, item.current));
+  item.players.forEach((p, i) => {
+    p.closest("tr").querySelector("kbd").addEventListener("click", () => change(item, i));
+    p.addEventListener("play", () => {
+      items.forEach(other => other.players.forEach(q => q === p || q.pause()));
+      mark(item, i);
+    });
+  });
+});
+document.addEventListener("keydown", event => {
+  if (!active || event.ctrlKey || event.altKey || event.metaKey) return;
+  const player = active.players[active.current];
+  if (active.players[event.key - 1]) change(active, event.key - 1);
+  else if (event.key === " ") player.paused ? player.play() : player.pause();
+  else return;
+  event.preventDefault();
+});
+if (active) mark(active, 0);
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>{style}</style></head>
+<body>
+{body}
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def main() -> None:
+    """Print the newest listening run's table, the path of its page and how to see the rest."""
+    from lib import tracking
+
+    try:
+        run_id = tracking.find("latest", experiment="listen")
+        scores = tracking.download(run_id, "scores.txt").read_text(encoding="utf-8")
+        path = tracking.download(run_id, "listening.html").resolve()
+    except tracking.NoRunError as error:
+        sys.exit(str(error))
+    here = Path.cwd().resolve()
+    print(f"{scores.rstrip()}\n")
+    print(f"open in a browser  {path.relative_to(here) if path.is_relative_to(here) else path}")
+    print("all runs           make ui")
+
+
+if __name__ == "__main__":
+    main()

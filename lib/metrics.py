@@ -1,0 +1,299 @@
+"""Scores of an estimate against its clean reference, and the statistics of many of them.
+
+Signals are mono float32 numpy arrays `[T]` of equal length, sample-aligned: no function here searches for a delay.
+Arguments come as (estimate, reference). What cannot be computed (PESQ of silence, LSD of no bins) is NaN: missing,
+never zero. LSD and MCD stop at `bandwidth_hz`, what the clean recording really holds: above it there is nothing to hit.
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from scipy.ndimage import median_filter
+
+from lib import audio
+
+NAMES = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
+SIGN = {name: -1 if name.startswith(("lsd", "mcd")) else 1 for name in NAMES}  # times the score: higher is better
+BEST = {"pesq": 4.643888, "estoi": 1.0, "si_sdr_db": np.inf, "lsd_db": 0.0, "lsd_above_4k_db": 0.0, "mcd_db": 0.0}
+
+SAMPLE_RATE = 48_000  # Hz, the one at which LSD and MCD are defined
+N_FFT, HOP_LENGTH = 2048, 512
+FLOOR_DB = -80.0  # re a full-scale sine; with a floor of -134 dB the score is about silence that nobody hears
+ACTIVE_DB = 40.0  # frames of the reference this far below its loudest one are left out
+N_MELS, N_CEPSTRA = 80, 24
+
+STEP_RATIO = 1.2  # bandwidth: a band edge falls within this ratio of frequencies ...
+STEP_DB = 20.0  # ... by more than real full-band speech does (measured: 17 dB at most, in 170 utterances)
+EMPTY_DB = 50.0  # and leaves nothing above it that is nearer than this to the spectrum's peak
+DEPTH_DB = 50.0  # the edge is where this much, or 90 % of a smaller fall, is done: soxr's begins 9 % before its end
+LOWEST_HZ = 2000.0  # no edge is sought below: there speech falls steeply by itself
+
+
+def si_sdr_db(estimate: np.ndarray, reference: np.ndarray) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (arXiv:1811.02508, without removal of the means).
+
+    inf where the estimate is a scaled reference, NaN where one of them is silent.
+
+    >>> si_sdr_db(np.array([1.0, 1.0]), np.array([1.0, 0.0]))
+    0.0
+    """
+    _check(estimate, reference)
+    estimate, reference = np.asarray(estimate, np.float64), np.asarray(reference, np.float64)
+    if not estimate.any() or not reference.any():
+        return np.nan
+    target = estimate @ reference / (reference @ reference) * reference
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(np.sum(target**2) / np.sum((estimate - target) ** 2)))
+
+
+def lsd_db(
+    estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float, above_hz: float = 0.0
+) -> float:
+    """Log-spectral distance in dB: RMS over bins, mean over frames; 0 is best.
+
+    Hann window of 2048, hop 512, at 48 kHz; frames that lie wholly inside the signal (a shorter signal is padded);
+    levels in dB of a full-scale sine, floor -80 dB; frames in which the reference is within 40 dB of its loudest frame;
+    bins at or above `above_hz` (Hz) and below `bandwidth_hz` (Hz).
+
+    Raises:
+        ValueError: another sample rate than 48 kHz, or lengths that differ.
+    """
+    _check(estimate, reference, sample_rate)
+    hz = np.fft.rfftfreq(N_FFT, 1 / sample_rate)
+    bins = (hz >= above_hz) & (hz < bandwidth_hz)  # none for a NaN
+    estimate, reference = (_level_db(power[:, bins]) for power in _active_power(estimate, reference))
+    if not reference.size:
+        return np.nan
+    return float(np.mean(np.sqrt(np.mean((estimate - reference) ** 2, axis=1))))
+
+
+def mcd_db(estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float) -> float:
+    """Mel-cepstral distortion in dB, `10 / ln 10 * sqrt(2 * sum d^2)`, mean over frames; 0 is best; no time warping.
+
+    `d` are differences of cepstra 1 to 24 (no c0: level does not count), the orthonormal DCT of 80 log mel magnitudes
+    (ln; Slaney's mel scale from 0 to `bandwidth_hz`; the root of a band's weighted mean power), with the frames and the
+    -80 dB floor of `lsd_db`. Orthonormal makes it sqrt(40) times the RMS difference in dB of two smooth mel spectra.
+
+    Raises:
+        ValueError: another sample rate than 48 kHz, lengths that differ, a bandwidth below 1 kHz.
+    """
+    _check(estimate, reference, sample_rate)
+    if bandwidth_hz < 1000:
+        raise ValueError(f"bandwidth_hz is {bandwidth_hz}, expected at least 1000 Hz: 80 mel bands need bins to hold")
+    powers = _active_power(estimate, reference)
+    if not len(powers[1]) or np.isnan(bandwidth_hz):
+        return np.nan
+    filters = _mel_filters(sample_rate, min(float(bandwidth_hz), sample_rate / 2))
+    levels = (_level_db(power @ filters) * (np.log(10) / 20) for power in powers)
+    estimate, reference = (scipy.fft.dct(level, type=2, norm="ortho", axis=1)[:, 1 : N_CEPSTRA + 1] for level in levels)
+    return float(10 / np.log(10) * np.mean(np.sqrt(2 * np.sum((estimate - reference) ** 2, axis=1))))
+
+
+def pesq_wb(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
+    """Wide-band PESQ (ITU-T P.862.2, MOS-LQO, 1.02 to 4.64) at 16 kHz; NaN for silence or less than 1/4 s.
+
+    P.862 aligns in time and level by itself: a constant delay or gain does not show in this score.
+    """
+    import pesq
+
+    _check(estimate, reference)
+    estimate, reference = (audio.resample(signal, sample_rate, 16_000) for signal in (estimate, reference))
+    if not np.any(estimate) or not np.any(reference):
+        return np.nan
+    try:
+        return float(pesq.pesq(16_000, reference, estimate, "wb"))
+    except (pesq.NoUtterancesError, pesq.BufferTooShortError):
+        return np.nan
+
+
+def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
+    """Extended short-time intelligibility (pystoi, which resamples to 10 kHz), at most 1; NaN for silence or < 0.4 s of
+    speech."""
+    import pystoi
+
+    _check(estimate, reference)
+    if not np.any(estimate) or not np.any(reference):
+        return np.nan
+    state = np.random.get_state()  # pystoi dithers from the global generator: the score must not depend on its state
+    np.random.seed(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+            return float(pystoi.stoi(reference, estimate, sample_rate, extended=True))
+    except RuntimeWarning:
+        return np.nan
+    finally:
+        np.random.set_state(state)
+
+
+def scores(
+    estimate: np.ndarray,
+    reference: np.ndarray,
+    sample_rate: int,
+    bandwidth_hz: float,
+    names: Sequence[str] = NAMES,
+) -> dict[str, float]:
+    """The scores `names` (of `NAMES`) of one estimate. Raises `KeyError` for a name that there is not."""
+    pair, limits = (estimate, reference), (sample_rate, bandwidth_hz)
+    score = {
+        "pesq": lambda: pesq_wb(*pair, sample_rate),
+        "estoi": lambda: estoi(*pair, sample_rate),
+        "si_sdr_db": lambda: si_sdr_db(*pair),
+        "lsd_db": lambda: lsd_db(*pair, *limits),
+        "lsd_above_4k_db": lambda: lsd_db(*pair, *limits, above_hz=4000.0),
+        "mcd_db": lambda: mcd_db(*pair, *limits),
+    }
+    return {name: score[name]() for name in names}
+
+
+def score_all(
+    jobs: Iterable[tuple[np.ndarray, np.ndarray, float]],
+    sample_rate: int,
+    n_processes: int = 1,
+    names: Sequence[str] = NAMES,
+    total: int | None = None,
+) -> list[dict[str, float]]:
+    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order, whatever the number of processes.
+
+    Args:
+        jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.
+        sample_rate: of all signals, Hz.
+        n_processes: 1 works here; more are joblib workers of one thread each.
+        names: which scores.
+        total: the number of jobs, for the progress bar, where `jobs` has no length.
+    """
+    from lib.progress import progress
+
+    total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
+    return list(progress(_score_each(jobs, sample_rate, n_processes, names), "scores", total))
+
+
+def _score_each(jobs, sample_rate, n_processes, names):
+    if n_processes == 1:
+        yield from (scores(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
+        return
+    import joblib
+
+    jobs = iter(jobs)
+    # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
+    with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_processes) as workers:
+        while batch := list(islice(jobs, 8 * n_processes)):
+            yield from workers(joblib.delayed(scores)(e, r, sample_rate, bw, names) for e, r, bw in batch)
+
+
+def bandwidth_hz(signal: np.ndarray, sample_rate: int) -> float:
+    """Upper edge of what a recording holds, in Hz: `sample_rate / 2` if nothing cuts it off, NaN for silence.
+
+    It is the edge of a low-pass (an earlier, lower sample rate, a codec, a telephone), found at any level, and not an
+    energy roll-off: full-band speech falls by 60 dB up to 20 kHz, but slowly. The long-term spectrum is taken with a
+    window of 85 ms and rid of tones (a median over 300 Hz); an edge is the lowest frequency, above 2 kHz, at which all
+    that lies higher is 20 dB below the spectrum at a frequency 1.2 times lower, and 50 dB below its peak. Edges above
+    97 % of the Nyquist frequency are the converter's own and do not count. A low-pass whose fall is not done within 3 %
+    (an IIR of few poles) is placed where it has fallen by 50 dB.
+
+    >>> noise = np.random.default_rng(0).standard_normal(48_000)
+    >>> bandwidth_hz(noise, 48_000)
+    24000.0
+    >>> round(bandwidth_hz(audio.resample(noise, 16_000, 48_000), 48_000), -3)
+    8000.0
+    """
+    hz, level = _long_term_level_db(signal, sample_rate)
+    if not np.isfinite(level).any():
+        return np.nan
+    above = np.maximum.accumulate(level[::-1])[::-1]  # the highest level from here on
+    fall = np.interp(hz / STEP_RATIO, hz, above) - above
+    edges = np.flatnonzero((fall >= STEP_DB) & (above <= level.max() - EMPTY_DB) & (hz >= LOWEST_HZ))
+    if not len(edges):
+        return sample_rate / 2
+    around = slice(edges[0], np.searchsorted(hz, hz[edges[0]] * STEP_RATIO) + 1)
+    bottom = edges[0] + np.argmax(fall[around])
+    top_db = above[bottom] + fall[bottom]
+    edge = float(hz[np.argmax(above <= top_db - min(0.9 * fall[bottom], DEPTH_DB))])
+    return edge if edge < 0.97 * sample_rate / 2 else sample_rate / 2
+
+
+def gap_closed(restored: Sequence[float], enhanced: Sequence[float], clean: Sequence[float]) -> float:
+    """How much of the way from `enhanced` to `clean` a set has gone: 0 none, 1 all of it, below 0 harm.
+
+    `(mean restored - mean enhanced) / (mean clean - mean enhanced)`, a ratio of means over the items that are finite in
+    all three; any score will do, whichever its better side. NaN if there is no such item or no gap.
+
+    >>> round(gap_closed([2.0, 3.0, 9.0], [1.0, 2.0, np.nan], [4.0, 5.0, 4.0]), 3)
+    0.333
+    """
+    table = np.array([restored, enhanced, clean], np.float64)
+    restored, enhanced, clean = table[:, np.isfinite(table).all(axis=0)]
+    if not len(clean) or clean.mean() == enhanced.mean():
+        return np.nan
+    return float((restored.mean() - enhanced.mean()) / (clean.mean() - enhanced.mean()))
+
+
+def bootstrap_interval(
+    values: Sequence[float], seed: int, n_bootstrap: int = 2000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval `(low, high)` of the mean of the finite `values`; NaN, NaN if there are none.
+
+    >>> bootstrap_interval([3.0, 3.0, np.nan], seed=0)
+    (3.0, 3.0)
+    """
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan
+    drawn = np.random.default_rng(seed).integers(len(values), size=(n_bootstrap, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _check(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None = None) -> None:
+    if np.ndim(estimate) != 1 or np.shape(estimate) != np.shape(reference):
+        raise ValueError(
+            f"estimate {np.shape(estimate)}, reference {np.shape(reference)}: expected two [T] of one length"
+        )
+    if sample_rate not in (None, SAMPLE_RATE):
+        raise ValueError(f"sample_rate is {sample_rate}, expected {SAMPLE_RATE} Hz: resample both signals first")
+
+
+def _frames(signal: np.ndarray, length: int, hop_length: int) -> np.ndarray:
+    """Frames `[n, length]` that lie wholly inside `signal`; at least one, of a signal padded to `length`."""
+    signal = np.pad(signal, (0, max(0, length - len(signal))))
+    return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop_length]
+
+
+def _active_power(*signals: np.ndarray) -> list[np.ndarray]:
+    """Power `[frames, F]` re a full-scale sine, of the frames in which the last signal is active."""
+    window = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
+    framed = [_frames(np.asarray(signal, np.float32), N_FFT, HOP_LENGTH) for signal in signals]
+    loudness = np.mean((framed[-1] * window) ** 2, axis=1)
+    active = (loudness >= loudness.max() * 10 ** (-ACTIVE_DB / 10)) & (loudness > 0)
+    return [np.abs(scipy.fft.rfft(frames[active] * window) * (2 / window.sum())) ** 2 for frames in framed]
+
+
+def _level_db(power: np.ndarray) -> np.ndarray:
+    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+
+
+@lru_cache(maxsize=64)
+def _mel_filters(sample_rate: int, bandwidth_hz: float) -> np.ndarray:
+    """`[F, N_MELS]`; the weights of a band sum to one, so that a band of floor is at the floor."""
+    import librosa.filters
+
+    filters = librosa.filters.mel(sr=sample_rate, n_fft=N_FFT, n_mels=N_MELS, fmax=bandwidth_hz, norm=None)
+    return (filters / filters.sum(axis=1, keepdims=True)).T
+
+
+def _long_term_level_db(signal: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies in Hz and mean power in dB (-inf: none), smoothed by a median over 300 Hz: edges stay in place."""
+    length = 2 ** round(np.log2(0.085 * sample_rate))
+    window = scipy.signal.get_window("blackmanharris", length)  # side lobes of -92 dB: an edge may be that deep
+    frames, power = _frames(signal, length, length // 2), np.zeros(length // 2 + 1)
+    for start in range(0, len(frames), 256):  # in blocks: a recording may be an hour long
+        power += np.sum(np.abs(scipy.fft.rfft(frames[start : start + 256] * window)) ** 2, axis=0)
+    with np.errstate(divide="ignore"):
+        level = 10 * np.log10(power / len(frames))
+    return np.fft.rfftfreq(length, 1 / sample_rate), median_filter(level, 2 * round(150 * length / sample_rate) + 1)

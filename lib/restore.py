@@ -1,0 +1,54 @@
+"""A trained run on signals: its checkpoint becomes a generator, pairs become restored speech."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import pairs, train
+from lib.generator import Spectral
+from lib.generator import restore as apply
+
+
+def load(checkpoint: Path, device: str = "cpu") -> Spectral:
+    """The generator of a checkpoint that training wrote, in eval mode.
+
+    Raises `ValueError` if the file is none.
+    """
+    try:
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        generator = train.build(SimpleNamespace(**saved["params"]))
+        generator.load_state_dict(saved["generator"])
+    except (KeyError, RuntimeError, AttributeError, OSError, UnpicklingError, EOFError) as error:
+        raise ValueError(
+            f"{checkpoint}: not a checkpoint of this project's training ({type(error).__name__})"
+        ) from None
+    return generator.to(device).eval()
+
+
+@torch.no_grad()
+def restore(generator: Spectral, enhanced: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    """(enhanced, noisy) -> restored, `[T]` each at 48 kHz: same length, lag 0. `noisy` is heard if training heard it."""
+    inputs = torch.from_numpy(np.stack([enhanced, noisy][: generator.n_inputs]))[None]
+    return apply(generator, inputs.to(generator.window.device))[0, 0].cpu().numpy()
+
+
+def restore_pairs(generator: Spectral, corpus: str, rows: pd.DataFrame) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+    """For each manifest row its columns and the four signals: noisy, enhanced, restored, clean."""
+    for row in rows.itertuples(index=False):
+        signals = pairs.load(corpus, row)
+        restored = restore(generator, signals["enhanced"], signals["noisy"])
+        about = row._asdict() | {"item_id": row.id, "noise": Path(row.noise_path).stem}
+        yield (
+            about,
+            {
+                "noisy": signals["noisy"],
+                "enhanced": signals["enhanced"],
+                "restored": restored,
+                "clean": signals["clean"],
+            },
+        )

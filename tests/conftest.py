@@ -1,0 +1,14 @@
+"""Tests write to a folder of their own: `lib.RUNS` is fixed when `lib` is imported, and subprocesses inherit it."""
+
+import os
+import shutil
+import tempfile
+
+RUNS = tempfile.mkdtemp(prefix="retimbre-runs-")
+os.environ["RETIMBRE_RUNS"] = RUNS
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.pop("JPY_SESSION_NAME", None)  # of a notebook in which the tests may have been started
+
+
+def pytest_unconfigure():
+    shutil.rmtree(RUNS, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""Signals and folders of files that tests share, made from a seed."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE = 48_000
+
+
+def voiced(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray:
+    """What passes for speech: a pulse train through formants, four syllables a second, with breath up to the band's edge."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * sample_rate)) / sample_rate
+    pitch = 110 + 10 * (seed % 8)
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * t))) / sample_rate
+    weights = [(1 + 3 * np.exp(-(((pitch * k - 700) / 300) ** 2))) / k for k in range(1, 40)]
+    harmonics = sum(weight * np.sin(k * phase) for k, weight in enumerate(weights, start=1))
+    syllables = np.clip(np.sin(2 * np.pi * (4 * t + np.sin(2 * np.pi * 0.7 * t) + rng.random())), 0, 1)
+    return (0.05 * (harmonics + 0.5 * rng.standard_normal(len(t))) * syllables).astype(np.float32)
+
+
+def write(path: Path, signal: np.ndarray, sample_rate: int = RATE, subtype: str | None = None) -> Path:
+    """As any format that the suffix names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, signal, sample_rate, subtype=subtype)
+    return path
+
+
+def good_sources(root: Path, n_files: int = 6) -> Path:
+    """`speech` (two speakers), `noise` and `rooms` below `root`."""
+    rng = np.random.default_rng(7)
+    for speaker in range(2):
+        for i in range(n_files):
+            signal = voiced(1.2 + 0.1 * i, seed=10 * speaker + i)
+            write(root / "speech" / f"speaker{speaker}" / f"s{i}.wav", signal, subtype="PCM_24")
+    for i in range(4):
+        colour = np.convolve(rng.standard_normal(2 * RATE), np.ones(1 + 3 * i) / (1 + 3 * i), "same")
+        write(root / "noise" / f"noise{i}.flac", 0.1 * colour)
+    for i in range(3):
+        decay = 0.3 * rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / (500 * (i + 1)))
+        decay[: 100 + i] = 0
+        decay[100 + i] = 0.9
+        write(root / "rooms" / f"room{i}.wav", np.clip(decay, -0.99, 0.99), subtype="FLOAT")
+    return root
+
+
+def odd_and_bad_speech(root: Path) -> dict[str, str]:
+    """More speech files below `root`: name -> the reason to skip it, empty for one that is to be used."""
+    write(root / "odd" / "prompt_8k.wav", voiced(1.5, 1, 8_000), 8_000, "PCM_16")
+    write(root / "odd" / "stereo.wav", np.stack([voiced(1.5, 2), voiced(1.5, 2) / 2], axis=1), subtype="PCM_16")
+    write(root / "odd" / "deep.wav", voiced(1.5, 3), subtype="PCM_24")
+    write(root / "odd" / "vorbis_44k.ogg", voiced(1.5, 4, 44_100), 44_100)
+    (root / "odd" / "text.wav").write_text("this is no audio\n")
+    whole = write(root / "odd" / "truncated.flac", voiced(2.0, 5)).read_bytes()
+    (root / "odd" / "truncated.flac").write_bytes(whole[: len(whole) // 2])
+    write(root / "odd" / "silent.wav", np.zeros(RATE))
+    broken = voiced(1.5, 6)
+    broken[1_000:1_010] = np.nan
+    write(root / "odd" / "nan.wav", broken, subtype="FLOAT")
+    write(root / "odd" / "short.wav", voiced(0.1, 7))
+    return {
+        "prompt_8k.wav": "", "stereo.wav": "", "deep.wav": "", "vorbis_44k.ogg": "", "text.wav": "not readable",
+        "truncated.flac": "lost sync", "silent.wav": "silent", "nan.wav": "NaN", "short.wav": "0.100 s long",
+    }  # fmt: skip

@@ -1,0 +1,99 @@
+"""Loss terms in known cases, and what must not be counted in them."""
+
+import pytest
+import torch
+
+from lib import losses
+
+RATE = 48_000
+FULL = torch.tensor([24_000.0])
+
+
+def tone(hz, amplitude=0.5, n_samples=RATE):
+    return amplitude * torch.sin(2 * torch.pi * hz * torch.arange(n_samples).double() / RATE).float()[None, None]
+
+
+def whole(x):
+    return torch.tensor([x.shape[-1]] * x.shape[0])
+
+
+def test_half_the_amplitude_is_6_02_db_where_there_is_signal():
+    noise = 0.5 * torch.randn(1, 1, RATE, generator=torch.Generator().manual_seed(0))
+    loss = losses.MultiResolutionSTFT()(noise / 2, noise, whole(noise), FULL)
+    assert loss.item() == pytest.approx(6.02, abs=0.05)
+
+
+def test_equal_signals_cost_nothing():
+    x = tone(440)
+    assert losses.MultiResolutionSTFT()(x, x, whole(x), FULL) == 0
+    assert losses.l1(x, x, whole(x)) == 0
+
+
+@pytest.mark.parametrize("make", [torch.zeros_like, torch.ones_like, lambda x: x, lambda x: -x])
+def test_silence_full_scale_and_identical_signals_have_finite_gradients(make):
+    clean = tone(1_000)
+    restored = make(clean).clone().requires_grad_()
+    (
+        losses.MultiResolutionSTFT()(restored, clean, whole(clean), FULL) + losses.l1(restored, clean, whole(clean))
+    ).backward()
+    assert torch.isfinite(restored.grad).all()
+
+
+def test_a_bin_that_was_emptied_still_pulls():
+    clean, restored = tone(1_000), tone(1_000, amplitude=1e-5).requires_grad_()  # -100 dB, below the floor
+    losses.MultiResolutionSTFT()(restored, clean, whole(clean), FULL).backward()
+    assert restored.grad.abs().max() > 0
+    assert (restored.grad * clean).sum() < 0  # the gradient asks for more of the tone
+
+
+def test_what_lies_above_the_bandwidth_is_not_counted():
+    clean, stft, limit = tone(1_000), losses.MultiResolutionSTFT(), torch.tensor([11_025.0])
+    same = losses.band_limit(clean + tone(15_000), limit)
+    assert stft(same, losses.band_limit(clean, limit), whole(clean), limit) < 0.01
+    inside = losses.band_limit(clean + tone(8_000), limit)
+    assert stft(inside, clean, whole(clean), limit) > 0.1
+    assert stft(clean + tone(15_000), clean, whole(clean), FULL) > 0.1
+
+
+def test_padding_is_not_counted():
+    clean = tone(1_000, n_samples=24_000)
+    louder = clean / 2
+    padded = torch.nn.functional.pad(clean, (0, 24_000)), torch.nn.functional.pad(louder, (0, 24_000))
+    n = torch.tensor([24_000])
+    assert losses.l1(padded[1], padded[0], n) == pytest.approx(losses.l1(louder, clean, n).item())
+    short = losses.MultiResolutionSTFT()(louder, clean, n, FULL)
+    assert losses.MultiResolutionSTFT()(padded[1], padded[0], n, FULL) == pytest.approx(short.item(), rel=0.02)
+
+
+def test_the_batch_is_the_mean_of_its_items():
+    generator = torch.Generator().manual_seed(0)
+    clean, restored = (torch.randn(3, 1, 9_600, generator=generator) for _ in range(2))
+    n, hz = torch.tensor([9_600, 4_800, 7_000]), torch.tensor([24_000.0, 8_000.0, 11_025.0])
+    stft = losses.MultiResolutionSTFT()
+    for loss in (lambda i: losses.l1(restored[i], clean[i], n[i]), lambda i: stft(restored[i], clean[i], n[i], hz[i])):
+        parts = [loss(slice(i, i + 1)) for i in range(3)]
+        torch.testing.assert_close(loss(slice(None)), torch.stack(parts).mean())
+
+
+def test_least_squares_terms_in_closed_form():
+    clean, restored = [torch.tensor([0.5, 0.5])], [torch.tensor([0.25, 0.25])]
+    assert losses.discriminator(clean, restored).item() == pytest.approx(0.25 + 0.0625)
+    assert losses.adversarial(restored).item() == pytest.approx(0.5625)
+    maps = [[torch.full((2, 3), 2.0), torch.zeros(2)]]
+    assert losses.features([[torch.full((2, 3), 3.0), torch.ones(2)]], maps).item() == pytest.approx(0.5)
+
+
+def test_real_maps_receive_no_gradient():
+    real, ours = torch.ones(2, 3, requires_grad=True), torch.zeros(2, 3, requires_grad=True)
+    losses.features([[ours, torch.zeros(2)]], [[real, torch.zeros(2)]]).backward()
+    assert real.grad is None and ours.grad is not None
+
+
+def test_a_misspelt_weight_is_an_error():
+    with pytest.raises(KeyError, match="spektral"):
+        losses.weighted_sum({"spectral": torch.tensor(1.0)}, {"spektral": 1.0})
+
+
+def test_unequal_shapes_are_named():
+    with pytest.raises(ValueError, match=r"\(1, 1, 100\).*\(1, 1, 99\)"):
+        losses.l1(torch.zeros(1, 1, 100), torch.zeros(1, 1, 99), torch.tensor([99]))

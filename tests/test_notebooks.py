@@ -1,0 +1,207 @@
+"""Every notebook, executed by papermill at tiny size, as its users type it; what it leaves in MLflow."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from signals import RATE, good_sources, odd_and_bad_speech
+
+from lib import REPO, RUNS, audio, pairs, store, tracking
+
+TINY = {
+    "prepare": ["-p", "items_per_utterance", "1", "-p", "n_processes", "1"],
+    "inspect": ["-p", "n_examples", "1"],
+    "check": ["-p", "n_examples", "1"],
+    "train": "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1".split(),
+    "listen": ["-p", "n_players", "1", "-p", "n_bootstrap", "200"],
+}
+
+
+def papermill(*words, cwd=REPO):
+    """Type `papermill ...` and return the finished process; the environment is the one that is active."""
+    command = [sys.executable, "-m", "papermill", *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"RETIMBRE_RUNS": str(RUNS)}
+    )
+
+
+def newest(experiment):
+    return store.newest_first(experiment)[0]
+
+
+def artifacts(run, path=None):
+    return {item.path for item in store.client().list_artifacts(run.info.run_id, path)}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    root = good_sources(tmp_path_factory.mktemp("sources"))
+    odd_and_bad_speech(root / "speech")
+    return root
+
+
+@pytest.fixture(scope="module")
+def chain(sources, tmp_path_factory):
+    """prepare -> inspect -> check -> train -> listen, once: the processes by notebook."""
+    out = tmp_path_factory.mktemp("executed")
+    folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
+    done = {}
+    for name, words in TINY.items():
+        more = [*folders, "-p", "rir_dir", sources / "rooms"] if name == "prepare" else []
+        done[name] = papermill(f"notebooks/{name}.ipynb", out / f"{name}.ipynb", *words, *more)
+        assert done[name].returncode == 0, done[name].stderr[-3000:]
+    return done
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself(chain, name):
+    run = newest(name)
+    assert run.info.status == "FINISHED"
+    declared = set(json.loads(tracking.download(run.info.run_id, "parameters.json").read_text()))
+    assert set(run.data.params) == declared
+    assert {f"notebook/{name}.ipynb", f"notebook/{name}.html"} <= artifacts(run, "notebook")
+    assert len(artifacts(run, "figures")) >= 2
+    expected = {"host", "pid", "git_dirty", "notebook"} | ({"manifest_sha256"} if name != "inspect" else set())
+    assert expected <= set(run.data.tags)
+
+
+def test_progress_reaches_the_terminal(chain):
+    assert "DeepFilterNet3" in chain["prepare"].stderr and "epoch 2/2" in chain["train"].stderr
+    assert chain["train"].stderr.count("gap closed") == 2  # a line for each epoch
+
+
+def test_skipped_files_are_counted_and_named_in_the_run(chain):
+    run = newest("prepare")
+    assert run.data.metrics["files/skipped"] == 5 and run.data.metrics["pairs/refused"] == 0
+    skipped = pd.read_csv(tracking.download(run.info.run_id, "tables/skipped.csv"))
+    assert skipped.path.str.endswith("text.wav").any() and skipped.reason.notna().all()
+
+
+def test_training_is_recorded_by_epoch(chain):
+    run = newest("train")
+    history = store.client().get_metric_history(run.info.run_id, "valid/gap_closed")
+    assert [value.step for value in history] == [0, 1, 2]
+    adversarial = store.client().get_metric_history(run.info.run_id, "train/adversarial")
+    assert [value.step for value in adversarial] == [2]
+    assert artifacts(run, "checkpoints") == {"checkpoints/best.pt", "checkpoints/last.pt"}
+    assert any(artifacts(run, folder) for folder in artifacts(run, "samples"))
+
+
+def test_listen_judges_that_run_on_its_test_pairs(chain):
+    run = newest("listen")
+    assert run.data.tags["source_run"] == newest("train").info.run_id
+    scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
+    test = pairs.usable(pairs.read("demo"), "test")
+    assert sorted(scores.item_id.unique()) == sorted(test.id) and set(scores.system) == set(
+        "noisy enhanced restored clean".split()
+    )
+    text = tracking.download(run.info.run_id, "scores.txt").read_text()
+    assert f"{len(test)} items" in text and "LSD" in text
+    page = tracking.download(run.info.run_id, "listening.html").read_text()
+    assert page.count("<audio ") == 4 and "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_documented_command_works_in_the_notebooks_folder(chain):
+    """cd notebooks && papermill train.ipynb out.ipynb -p gan_start_epoch 8"""
+    out = REPO / "notebooks" / "out.ipynb"
+    assert not out.exists()
+    try:
+        done = papermill(
+            "train.ipynb", "out.ipynb", "-p", "gan_start_epoch", "8", "-p", "epochs", "0", cwd=REPO / "notebooks"
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        run = newest("train")
+        assert run.data.params["gan_start_epoch"] == "8" and run.info.status == "FINISHED"
+        status = subprocess.run(
+            ["git", "status", "--short", "notebooks"], cwd=REPO, capture_output=True, text=True
+        ).stdout
+        assert "out.ipynb" not in status
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def test_a_variant_file_and_a_parameter_together(chain, tmp_path):
+    words = [
+        "notebooks/train.ipynb",
+        tmp_path / "x.ipynb",
+        "-f",
+        "params/train/enhanced_only.yaml",
+        "-p",
+        "epochs",
+        "0",
+    ]
+    assert papermill(*words).returncode == 0
+    assert newest("train").data.params["condition_on_noisy"] == "false"
+
+
+def test_a_killed_training_goes_on_in_its_own_run(chain, tmp_path):
+    run = newest("train")
+    assert run.data.params["epochs"] == "0"
+    done = papermill(
+        "notebooks/train.ipynb", tmp_path / "on.ipynb", "-p", "resume", run.info.run_id, "-p", "epochs", "1"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    history = store.client().get_metric_history(run.info.run_id, "valid/lsd_db")
+    assert [value.step for value in history] == [0, 1]
+    refused = papermill(
+        "notebooks/train.ipynb", tmp_path / "no.ipynb", "-p", "resume", run.info.run_id, "-p", "batch_size", "3"
+    )
+    assert refused.returncode == 1 and "batch_size = 3" in refused.stderr
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_help_lists_each_parameter_with_type_and_help(name):
+    done = papermill("--help-notebook", f"notebooks/{name}.ipynb")
+    assert done.returncode == 0
+    listed = [line.strip() for line in done.stdout.splitlines() if "(default" in line]
+    assert listed and all(": " in line and "Unknown type" not in line for line in listed)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("train", ["-p", "gan_strat_epoch", "8"], "did you mean gan_start_epoch"),
+        ("train", ["-p", "corpus", "nowhere"], "prepare this corpus first"),
+        ("prepare", ["-p", "save_segment_length", "24000"], "save_segment_length = 24000"),
+        ("prepare", ["-p", "speech_dir", "nowhere"], "speech_dir = 'nowhere'"),
+        ("prepare", ["-p", "seed", "5"], "was prepared with another"),
+        ("listen", ["-p", "run", "0123456789abcdef0123456789abcdef"], "no such run"),
+    ],
+)
+def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(chain, sources, tmp_path, name, words, message):
+    more = [
+        "-p",
+        "speech_dir",
+        sources / "speech",
+        "-p",
+        "noise_dir",
+        sources / "noise",
+        "-p",
+        "rir_dir",
+        sources / "rooms",
+    ]
+    words = words + (more if name == "prepare" and "speech_dir" not in words else [])
+    done = papermill(f"notebooks/{name}.ipynb", tmp_path / "out.ipynb", *words)
+    assert done.returncode == 1 and message in done.stderr
+    run = newest(name)
+    assert run.info.status == "FAILED"
+    assert message in tracking.download(run.info.run_id, "traceback.txt").read_text()
+
+
+def test_check_raises_after_its_figures_when_a_pair_is_late(chain, tmp_path):
+    shutil.copytree(pairs.folder("demo"), pairs.folder("late"))
+    manifest = pairs.read("late")
+    row = manifest.loc[manifest.df_lag_confidence.idxmax()]
+    signal = audio.read(pairs.folder("late") / row.enhanced)
+    audio.write(pairs.folder("late") / row.enhanced, np.concatenate([np.zeros(960), signal[:-960]]), RATE)
+    done = papermill("notebooks/check.ipynb", tmp_path / "check.ipynb", "-p", "corpus", "late", "-p", "n_examples", "0")
+    run = newest("check")
+    assert done.returncode == 1 and run.info.status == "FAILED"
+    assert run.data.tags["verdict"] == "refused" and run.data.metrics["pairs/bad"] == 1
+    assert f"{row.id}: lag 20.00 ms" in tracking.download(run.info.run_id, "verdict.txt").read_text()
+    assert {"figures/lag.png", "figures/snr.png", "figures/levels.png"} <= artifacts(run, "figures")

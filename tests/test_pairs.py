@@ -1,0 +1,174 @@
+"""Sources in, aligned pairs and a manifest out: every file used or named, nothing shared between splits, nothing made twice."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from signals import RATE, good_sources, odd_and_bad_speech
+
+from lib import align, audio, degrade, pairs, params
+
+
+def prepare(root, corpus, **given):
+    p = params.build(
+        params.Prepare, {"corpus": corpus, "items_per_utterance": 2, "n_processes": 1, "p_reverb": 0.5} | given
+    )
+    sources = pairs.sources(root / "speech", root / "noise", root / "rooms")
+    plan = pairs.plan(p, sources)
+    return plan, sources, pairs.render(corpus, plan, sources, p.n_processes)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return good_sources(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def made(root):
+    return prepare(root, "laws")
+
+
+def test_every_pair_is_equally_long_at_48_khz_and_aligned(made):
+    manifest = made[2]
+    assert set(manifest.verdict) == {"ok"} and len(manifest) == 18 + 3  # 9 training utterances twice, 3 others once
+    for row in manifest.itertuples():
+        heads = [audio.info(pairs.folder("laws") / getattr(row, name)) for name in pairs.SIGNALS]
+        assert {(head.sample_rate, head.channels, head.n_samples, head.codec) for head in heads} == {
+            (RATE, 1, row.n_samples, "PCM_24")
+        }
+    sure = manifest.df_lag_confidence > align.CONFIDENT
+    assert sure.sum() > 10 and (manifest.df_lag[sure] == 0).all()
+
+
+def test_the_saved_files_have_the_snr_of_their_row(made):
+    _, _, manifest = made
+    for row in manifest[manifest.rir == ""].itertuples():
+        saved = pairs.load("laws", row)
+        assert degrade.snr_db(saved["clean"], saved["noisy"] - saved["clean"]) == pytest.approx(row.snr_db, abs=0.05)
+    assert (manifest.rir != "").any()
+
+
+def test_verify_measures_what_the_manifest_claims(made):
+    measured = pairs.verify("laws", made[2])
+    assert len(measured) == len(made[2]) and measured.snr_error_db.abs().max() < 0.01
+    assert (pairs.misses(measured, 0.5, 0.5) == "").all()
+
+
+def test_a_pair_that_was_shifted_or_swapped_misses_its_gate(root):
+    manifest = prepare(root, "spoilt")[2]
+    late, swapped = manifest.sort_values("df_lag_confidence").tail(2).itertuples(index=False)
+    folder = pairs.folder("spoilt")
+    signal = audio.read(folder / late.enhanced)
+    audio.write(folder / late.enhanced, np.concatenate([np.zeros(480), signal[:-480]]), RATE)
+    shutil.copy(folder / swapped.clean, folder / swapped.noisy)
+    misses = dict(zip(manifest.id, pairs.misses(pairs.verify("spoilt", manifest), 0.5, 0.5), strict=True))
+    assert misses.pop(late.id) == "lag 10.00 ms"
+    assert "SNR off by" in misses.pop(swapped.id)
+    assert set(misses.values()) == {""}
+
+
+def test_no_speech_noise_or_room_is_in_two_splits(made):
+    manifest = made[2]
+    assert set(manifest.split) == {"train", "valid", "test"}
+    for column in ("clean_path", "noise_path", "rir"):
+        used = manifest[manifest[column] != ""].groupby(column).split.nunique()
+        assert (used == 1).all(), column
+
+
+def test_held_out_speakers_and_noises_are_in_test_alone(root):
+    p = params.build(params.Prepare, {"holdout_speakers": ["speaker1"], "holdout_noises": ["noise2"], "p_reverb": 0})
+    rows = pairs.plan(p, pairs.Sources(root / "speech", root / "noise", root / "rooms")).rows
+    assert set(rows[rows.speaker == "speaker1"].split) == {"test"}
+    assert set(rows[rows.noise_path == "noise2.flac"].split) == {"test"}
+    assert set(rows[rows.split == "test"].group) == {"known speaker", "unseen speaker"}
+    with pytest.raises(
+        ValueError, match=r"held-out speaker \['nobody'\] not found: there are \['speaker0', 'speaker1'\]"
+    ):
+        absent = p.model_copy(update={"holdout_speakers": ["nobody"]})
+        pairs.plan(absent, pairs.Sources(root / "speech", root / "noise", root / "rooms"))
+
+
+def test_one_and_two_processes_give_the_same_manifest_and_bytes(made, root):
+    manifest = prepare(root, "parallel", n_processes=2)[2]
+    pd.testing.assert_frame_equal(manifest, made[2])
+    for path in pairs.folder("laws").rglob("*.flac"):
+        assert path.read_bytes() == (pairs.folder("parallel") / path.relative_to(pairs.folder("laws"))).read_bytes()
+
+
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(made, root):
+    plan, sources, manifest = prepare(root, "resumed")
+    folder = pairs.folder("resumed")
+    rows = sorted((folder / "rows").iterdir())
+    assert len(rows) == 2
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.flac")}
+    rows[1].unlink()  # as if killed before its rows were written
+    again = pairs.render("resumed", plan, sources)
+    pd.testing.assert_frame_equal(again, manifest)
+    remade = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
+    first = set(plan.rows[plan.rows.batch == 0].id)
+    assert remade and not {path.stem for path in remade} & first
+
+
+def test_other_settings_do_not_overwrite_a_corpus(made, root):
+    with pytest.raises(ValueError, match=r"laws was prepared with another plan, seed: .*-p corpus NAME"):
+        prepare(root, "laws", seed=1)
+    assert pairs.read("laws").equals(made[2])
+
+
+def test_pieces_have_the_length_that_was_asked_for_and_belong_together(root):
+    manifest = prepare(root, "pieces", save_segment_length=48_000, p_reverb=0)[2]
+    whole = pairs.read("laws")
+    assert manifest.n_samples.max() == 48_000 and len(manifest) > len(whole)
+    for _, group in manifest.groupby(["clean_path", "item"]):
+        assert list(group.sort_values("start").start) == [48_000 * k for k in range(len(group))]
+    with pytest.raises(ValueError, match=r"segment_length = 96000.*save_segment_length = 48000"):
+        pairs.check_segments(manifest, 96_000)
+
+
+def test_odd_files_are_used_and_bad_ones_are_named(root, tmp_path):
+    shutil.copytree(root, tmp_path / "mixed")
+    expected = odd_and_bad_speech(tmp_path / "mixed" / "speech")
+    plan, _, manifest = prepare(tmp_path / "mixed", "odd")
+    reasons = {
+        path.rpartition("/")[2]: reason for path, reason in zip(plan.skipped.path, plan.skipped.reason, strict=True)
+    }
+    used = {path.rpartition("/")[2] for path in plan.rows.clean_path}
+    assert set(reasons) == {name for name, reason in expected.items() if reason}
+    assert used >= {name for name, reason in expected.items() if not reason}
+    assert all(reason in reasons[name] for name, reason in expected.items() if reason)
+    assert set(manifest.verdict) == {"ok"}
+    prompt = manifest[manifest.clean_path.str.endswith("prompt_8k.wav")]
+    assert prompt.bandwidth_hz.between(3_600, 4_100).all()
+
+
+def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_other(root, tmp_path):
+    shutil.copytree(root, tmp_path / "gone")
+    p = params.build(params.Prepare, {"p_reverb": 0, "n_processes": 1})
+    sources = pairs.Sources(tmp_path / "gone" / "speech", tmp_path / "gone" / "noise", root / "rooms")
+    plan = pairs.plan(p, sources)
+    (tmp_path / "gone" / "speech" / "speaker0" / "s0.wav").unlink()  # between planning and rendering
+    manifest = pairs.render("gone", plan, sources)
+    refused = manifest[manifest.verdict == "refused"]
+    assert set(refused.clean_path) == {"speaker0/s0.wav"} and refused.reason.str.contains("s0.wav: not readable").all()
+    assert (manifest.verdict == "ok").sum() == len(manifest) - len(refused) > 10
+    assert "speaker0/s0.wav" not in set(pd.concat([pairs.usable(manifest, s) for s in pairs.SPLITS]).clean_path)
+
+
+@pytest.mark.parametrize("missing", ["speech", "noise"])
+def test_an_empty_folder_is_named_before_any_work(root, tmp_path, missing):
+    folders = {"speech": root / "speech", "noise": root / "noise", "room": root / "rooms", missing: tmp_path}
+    with pytest.raises(ValueError, match=f"{tmp_path}: no {missing} files in it"):
+        pairs.plan(params.Prepare(), pairs.Sources(**folders))
+
+
+def test_a_row_rendered_alone_is_the_saved_one(made):
+    _, sources, manifest = made
+    for row in manifest.head(3).itertuples():
+        saved = pairs.load("laws", row)["noisy"]
+        np.testing.assert_allclose(pairs.mixture(row, sources).noisy, saved, atol=2**-22)
+
+
+def test_a_manifest_without_a_corpus_says_how_to_make_it():
+    with pytest.raises(FileNotFoundError, match=r"prepare this corpus first .*-p corpus nowhere"):
+        pairs.read("nowhere")

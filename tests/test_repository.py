@@ -1,0 +1,77 @@
+"""The house in order: one direction of imports, clean notebooks, nothing at the top level that does not belong there."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import lib
+
+ORDER = """
+    progress params store origin tracking
+    audio metrics figures demo degrade deepfilter align pairs data generator discriminators losses train restore listening
+""".split()
+BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
+HEART = {"generator", "discriminators", "losses"}
+ALLOWED = {"torch", "torchaudio", "numpy", "onnx", "safetensors"}
+
+
+def tracked(pattern):
+    names = subprocess.run(["git", "ls-files", pattern], cwd=lib.REPO, capture_output=True, text=True, check=True)
+    return [lib.REPO / name for name in names.stdout.split()]
+
+
+def imported(path):
+    """Names that a module imports: (package, what is taken from it)."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def siblings(path):
+    for package, name in imported(path):
+        if package == "lib" and not name.isupper():
+            yield name
+        elif package.startswith("lib."):
+            yield package.removeprefix("lib.")
+
+
+def test_the_installed_lib_is_this_one():
+    assert Path(lib.__file__).parents[1] == lib.REPO
+    assert {path.stem for path in (lib.REPO / "lib").glob("*.py")} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_module_imports_only_from_modules_before_it(name):
+    for other in siblings(lib.REPO / "lib" / f"{name}.py"):
+        assert ORDER.index(other) < ORDER.index(name), f"{name} imports {other}"
+        assert other not in BESIDE or name in BESIDE | {"listening"}, f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", sorted(HEART))
+def test_the_heart_needs_nothing_but_torch_and_numpy(name):
+    import sys
+
+    for package, _ in imported(lib.REPO / "lib" / f"{name}.py"):
+        top = package.split(".")[0]
+        assert top in ALLOWED | {"lib"} | sys.stdlib_module_names, f"{name} imports {package}"
+
+
+def test_the_top_level_is_as_promised():
+    top = {path.relative_to(lib.REPO).parts[0] for path in tracked("*")}
+    promised = {"notebooks", "lib", "params", "runs", "tests", "environment.yml", "README.md"}
+    assert promised <= top
+    assert {name for name in top - promised if not name.startswith(".")} == {"pyproject.toml", "Makefile", "LICENSE"}
+
+
+def test_constraints_name_versions_and_no_place():
+    lines = (lib.REPO / ".ci/constraints.txt").read_text().split("\n")
+    assert len(lines) > 50 and all("==" in line for line in lines if line)
+    assert not any(mark in line for line in lines for mark in ("/", " @", "http"))
+
+
+def test_no_audio_is_tracked():
+    assert not [path for path in tracked("*") if path.suffix in {".wav", ".flac", ".ogg", ".mp3", ".opus"}]
