@@ -38,7 +38,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
 
 ui: $(READY)
-	@echo "runs and charts: http://127.0.0.1:$(PORT)/#/experiments (choose one, then Model training, top left)"
+	@echo "training runs and charts: http://127.0.0.1:$(PORT)/#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
 	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib import store; print(store.uri())")" \
 		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
 

@@ -16,6 +16,8 @@ from filelock import FileLock
 
 from lib import RUNS
 
+NOTEBOOKS = ("prepare", "inspect", "check", "train", "listen")  # an experiment each
+
 
 class NoRunError(LookupError):
     """There is no such run, or no such artifact; the message says what was looked for, and where."""
@@ -45,12 +47,14 @@ def _client(store: str):
 
 
 def experiment(name: str) -> str:
-    """The id of the experiment `name`, which is made if it is not there."""
+    """The id of the experiment `name`, which is made if it is not there; a new store gets those of all `NOTEBOOKS`."""
     opened = client()
     with _lock():
+        if opened.get_experiment_by_name(name) is None:
+            for missing in dict.fromkeys([*NOTEBOOKS, name]):  # in this order, so that links to them hold everywhere
+                if opened.get_experiment_by_name(missing) is None:
+                    opened.create_experiment(missing, artifact_location=_artifacts())
         found = opened.get_experiment_by_name(name)
-        if found is None:
-            return opened.create_experiment(name, artifact_location=_artifacts())
         if found.lifecycle_stage == "deleted":
             opened.restore_experiment(found.experiment_id)
     return found.experiment_id

@@ -1,14 +1,25 @@
 """What a reader sees and hears, in a real browser: Debian's Chromium, driven by selenium. Skipped where it is missing."""
 
+import contextlib
 import html
+import json
+import os
+import re
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import listening
+from lib import REPO, figures, listening, params, store, tracking
 
+README = (REPO / "README.md").read_text()
 SAMPLE_RATE = 48_000
 SECONDS = 2.5
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -101,3 +112,85 @@ def test_keys_switch_between_signals_at_the_same_place(opened):
 def test_the_page_runs_without_an_error_in_the_console(opened):
     assert opened.execute_script("return document.querySelector('section.active tr.current th').innerText.trim()")
     assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+# -- MLflow's own pages ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory):
+    """Two training runs that differ in `gan_start_epoch`, a listening run, and `mlflow ui` over them: (address, runs)."""
+    runs = []
+    for gan_start_epoch in (6, 8):
+        run, _ = tracking.start("train", params.Train, {"gan_start_epoch": gan_start_epoch, "corpus": "browser"})
+        for epoch in range(3):
+            run.metrics({"valid/lsd_db": 5 - epoch / gan_start_epoch}, step=epoch)
+        run.figure("scores", figures.histogram([1.0, 2.0, 2.0], "dB"))
+        run.finish()
+        runs.append(run)
+    listen, _ = tracking.start("listen", params.Listen, {})
+    tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE)
+    listen.html("listening", f"<!doctype html><p>a page</p>{listening.player(tone, SAMPLE_RATE)}")
+    listen.finish()
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    folder = tmp_path_factory.mktemp("ui")
+    with open(folder / "log.txt", "w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(120):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
+                break
+            assert server.poll() is None, (folder / "log.txt").read_text()
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/#", runs, listen
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def shows(browser, address, *words):
+    """Open a page of the UI and wait until all words stand on it."""
+    browser.get("about:blank")
+    browser.get(address)
+    for word in words:
+        wait(browser, f"return document.body.innerText.includes({json.dumps(word)})", seconds=40)
+
+
+def test_the_link_of_the_readme_shows_the_training_runs(browser, ui):
+    address, runs, _ = ui
+    link = re.search(r"http://127\.0\.0\.1:5000/#(/experiments/4/runs\?workflowType=machine_learning)\)", README).group(
+        1
+    )
+    shows(browser, address + link, "train", *(run.name for run in runs))
+    charts = re.search(r"http://127\.0\.0\.1:5000/#(\S+compareRunsMode=CHART)\)", README).group(1)
+    shows(browser, address + charts, "valid", "lsd_db")
+
+
+def test_a_run_shows_its_parameters_metrics_and_figure(browser, ui):
+    address, runs, _ = ui
+    page = f"{address}/experiments/4/runs/{runs[0].id}"
+    shows(browser, page, runs[0].name, "Finished", "gan_start_epoch", "valid/lsd_db")
+    shows(browser, f"{page}/artifacts/figures/scores.png", "scores.png")
+    wait(browser, "return [...document.images].some(image => image.naturalWidth > 500)", seconds=40)
+
+
+def test_two_runs_are_compared_by_what_they_differ_in(browser, ui):
+    address, runs, _ = ui
+    ids = json.dumps([run.id for run in runs])
+    shows(browser, f'{address}/compare-runs?runs={ids}&experiments=["4"]', "Comparing 2 Runs", "gan_start_epoch")
+
+
+def test_the_listening_page_plays_inside_the_ui(browser, ui):
+    address, _, listen = ui
+    shows(browser, f"{address}/experiments/5/runs/{listen.id}/artifacts/listening.html", "listening.html")
+    wait(browser, "return document.querySelector('iframe') !== null", seconds=40)
+    browser.switch_to.frame(browser.find_element("tag name", "iframe"))
+    wait(browser, "return document.querySelector('audio')?.duration > 0", seconds=20)
+    assert browser.execute_script("return document.querySelector('audio').duration") == pytest.approx(SECONDS, abs=0.01)
+    assert browser.execute_async_script(PLAYS, 0) is True
+    browser.switch_to.default_content()

@@ -75,7 +75,7 @@ def test_without_piper_one_line_names_the_extra(monkeypatch, tmp_path):
         demo.make(tmp_path / "demo", n_sentences=1)
 
 
-@pytest.mark.parametrize("n_sentences", [0, 121])
+@pytest.mark.parametrize("n_sentences", [0, 161])
 def test_a_number_of_sentences_that_there_is_not_is_refused(n_sentences, tmp_path):
     with pytest.raises(ValueError, match=f"{n_sentences}, expected 1 to 160"):
         demo.make(tmp_path / "demo", n_sentences=n_sentences)
