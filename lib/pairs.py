@@ -15,23 +15,15 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lib import RUNS, align, audio, deepfilter, degrade, demo, metrics
+from lib import RUNS, align, audio, deepfilter, degrade, metrics, sources
 from lib.progress import progress
+from lib.sources import Sources
 
 SAMPLE_RATE = 48_000
 SIGNALS = ("clean", "noisy", "enhanced")
 BATCH_SIZE = 16  # rows that are rendered and recorded together
-LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "GSM610", "ULAW", "ALAW")
 SPLITS = ("train", "valid", "test")
 FORMAT = "FLAC PCM_24"
-
-
-class Sources(NamedTuple):
-    """Folders of speech (one folder per speaker), noise and room impulse responses."""
-
-    speech: Path
-    noise: Path
-    room: Path
 
 
 class Plan(NamedTuple):
@@ -47,50 +39,6 @@ def folder(corpus: str) -> Path:
     return RUNS / "pairs" / corpus
 
 
-def sources(speech_dir: str = "", noise_dir: str = "", rir_dir: str = "") -> Sources:
-    """The folders that are named; the embedded corpus and the bank of simulated rooms where none is."""
-    speech, noise, room = (
-        Path(given).expanduser().resolve() if given else None for given in (speech_dir, noise_dir, rir_dir)
-    )
-    if speech is None or noise is None:
-        embedded = demo.make()
-        speech, noise = speech or embedded.speech, noise or embedded.noise
-    return Sources(speech, noise, room or demo.make_rooms())
-
-
-def survey(
-    root: Path, kind: str, n_processes: int = 1, min_duration: float = 0.0, bandwidth: bool = False
-) -> pd.DataFrame:
-    """Every audio file below `root`, read once: a row each with header, level, peak and, in `reason`, why it is of no use.
-
-    Args:
-        kind: speech, noise or room; the column `kind`.
-        min_duration: seconds; a shorter file is of no use.
-        bandwidth: find out what each file really holds, too (column `bandwidth_hz`).
-
-    Raises:
-        ValueError: there is no audio file.
-    """
-    found = audio.files(root)
-    if not found:
-        raise ValueError(f"{root}: no {kind} files in it (looked for {' '.join(sorted(audio.SUFFIXES))})")
-    jobs = (delayed(_survey_file)(path, root, kind, min_duration, bandwidth) for path in found)
-    rows = Parallel(n_processes, return_as="generator", inner_max_num_threads=1)(jobs)
-    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak"]
-    columns += ["bandwidth_hz"] if bandwidth else []
-    return pd.DataFrame(list(progress(rows, f"reading {kind}", total=len(found)))).reindex(columns=columns)
-
-
-def remarks(files: pd.DataFrame) -> pd.Series:
-    """What a reader should know of each surveyed file before using it as clean speech; empty where there is nothing."""
-    lossy = files.codec.isin(LOSSY).map({True: "lossy codec", False: ""})
-    edge = files.bandwidth_hz < 0.95 * SAMPLE_RATE / 2
-    band = (files.bandwidth_hz / 1000).map("holds nothing above {:.1f} kHz".format).where(edge, "")
-    clipped = (files.peak >= 0.999).map({True: "touches full scale", False: ""})
-    parts = pd.concat([files.reason, lossy, band, clipped], axis=1)
-    return parts.apply(lambda row: ", ".join(part for part in row if part), axis=1)
-
-
 def plan(p, given: Sources) -> Plan:
     """Draw the corpus: which utterance meets which noise, room, SNR and level, and in which split.
 
@@ -100,14 +48,14 @@ def plan(p, given: Sources) -> Plan:
     Raises:
         ValueError: a folder has no usable file, or too few for three splits; a hold-out is not there.
     """
-    speech = survey(given.speech, "speech", p.n_processes, p.min_duration)
-    noise = survey(given.noise, "noise", p.n_processes)
-    rooms = survey(given.room, "room", p.n_processes) if p.p_reverb > 0 else speech[:0]
+    speech = sources.survey(given.speech, "speech", p.n_processes, p.min_duration)
+    noise = sources.survey(given.noise, "noise", p.n_processes)
+    rooms = sources.survey(given.room, "room", p.n_processes) if p.p_reverb > 0 else speech[:0]
     files = pd.concat([speech, noise, rooms])
-    speech, noise = _usable(given.speech, "speech", speech), _usable(given.noise, "noise", noise)
-    rooms = _usable(given.room, "room", rooms) if p.p_reverb > 0 else rooms
+    speech, noise = sources.enough(given.speech, "speech", speech), sources.enough(given.noise, "noise", noise)
+    rooms = sources.enough(given.room, "room", rooms) if p.p_reverb > 0 else rooms
 
-    speakers = speech.path.map(lambda path: speaker(path, given.speech))
+    speakers = speech.path.map(lambda path: sources.speaker(path, given.speech))
     splits = _split(speech.path, p, p.holdout_speakers, speakers, "speaker")
     noises = _split(noise.path, p, p.holdout_noises, noise.path.map(lambda path: Path(path).stem), "noise")
     room_splits = _split(rooms.path, p, [], rooms.path, "room") if p.p_reverb > 0 else {}
@@ -195,7 +143,7 @@ def find(corpus: str, embedded) -> pd.DataFrame:
         embedded: params.Prepare with its defaults.
     """
     if corpus == embedded.corpus and not (folder(corpus) / "manifest.csv").exists():
-        given = sources()
+        given = sources.choose()
         return render(corpus, plan(embedded, given), given, embedded.n_processes)
     return read(corpus)
 
@@ -208,7 +156,7 @@ def inspected(p) -> dict[str, Path]:
         return named
     if (folder(p.corpus) / "plan.json").exists():
         return stored_sources(p.corpus)._asdict()
-    return sources()._asdict()
+    return sources.choose()._asdict()
 
 
 def check_segments(manifest: pd.DataFrame, segment_length: int) -> None:
@@ -275,15 +223,6 @@ def misses(table: pd.DataFrame, max_lag_ms: float, max_snr_error_db: float) -> p
 def stored_sources(corpus: str) -> Sources:
     """The folders that a corpus was made from; they may be gone by now."""
     return Sources(*(Path(path) for path in json.loads((folder(corpus) / "plan.json").read_text())["sources"]))
-
-
-def speaker(path: str, root: Path) -> str:
-    """The first folder below `speech_dir`; without one, the name of `speech_dir` itself.
-
-    >>> speaker("p225/wav48/p225_001.wav", Path("vctk")), speaker("a.wav", Path("anna"))
-    ('p225', 'anna')
-    """
-    return path.split("/")[0] if "/" in path else root.name
 
 
 def _render_batch(root: Path, rows: pd.DataFrame, given: Sources, settings: dict) -> None:
@@ -364,27 +303,6 @@ def _verify_row(corpus: str, row, given: Sources) -> dict:
         speech = clean[:0]
     achieved = degrade.snr_db(speech, noisy - speech) if len(speech) == len(noisy) else np.nan
     return about | {"achieved_snr_db": achieved, "snr_error_db": achieved - row.snr_db}
-
-
-def _usable(root: Path, kind: str, table: pd.DataFrame) -> pd.DataFrame:
-    """The usable rows of a `survey`, if they can fill three splits."""
-    bad = table[table.reason != ""]
-    if len(table) - len(bad) < len(SPLITS):
-        named = "".join(f"; {row.path}: {row.reason}" for row in bad.head(5).itertuples())
-        raise ValueError(
-            f"{root}: {len(table) - len(bad)} usable {kind} files of {len(table)}, expected at least one for each of"
-            f" train, valid and test{named}"
-        )
-    return table[table.reason == ""]
-
-
-def _survey_file(path: Path, root: Path, kind: str, min_duration: float, bandwidth: bool) -> dict:
-    row = {"kind": kind} | audio.survey(path, root)
-    if not row["reason"] and row["duration"] < min_duration:
-        row["reason"] = f"{row['duration']:.3f} s long, expected at least {min_duration} s"
-    if bandwidth and not row["reason"]:
-        row["bandwidth_hz"] = metrics.bandwidth_hz(audio.read(path, SAMPLE_RATE), SAMPLE_RATE)
-    return row
 
 
 def _split(paths: pd.Series, p, holdouts: list[str], names: pd.Series, kind: str) -> dict[str, str]:

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from signals import RATE, good_sources, odd_and_bad_speech
 
-from lib import align, audio, degrade, pairs, params
+from lib import align, audio, degrade, pairs, params, sources
 
 
 def prepare(root, corpus, **given):
     p = params.build(
         params.Prepare, {"corpus": corpus, "items_per_utterance": 2, "n_processes": 1, "p_reverb": 0.5} | given
     )
-    sources = pairs.sources(root / "speech", root / "noise", root / "rooms")
-    plan = pairs.plan(p, sources)
-    return plan, sources, pairs.render(corpus, plan, sources, p.n_processes)
+    folders = sources.choose(root / "speech", root / "noise", root / "rooms")
+    plan = pairs.plan(p, folders)
+    return plan, folders, pairs.render(corpus, plan, folders, p.n_processes)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_no_speech_noise_or_room_is_in_two_splits(made):
 
 def test_held_out_speakers_and_noises_are_in_test_alone(root):
     p = params.build(params.Prepare, {"holdout_speakers": ["speaker1"], "holdout_noises": ["noise2"], "p_reverb": 0})
-    rows = pairs.plan(p, pairs.Sources(root / "speech", root / "noise", root / "rooms")).rows
+    rows = pairs.plan(p, sources.Sources(root / "speech", root / "noise", root / "rooms")).rows
     assert set(rows[rows.speaker == "speaker1"].split) == {"test"}
     assert set(rows[rows.noise_path == "noise2.flac"].split) == {"test"}
     assert set(rows[rows.split == "test"].group) == {"known speaker", "unseen speaker"}
@@ -86,7 +86,7 @@ def test_held_out_speakers_and_noises_are_in_test_alone(root):
         ValueError, match=r"held-out speaker \['nobody'\] not found: there are \['speaker0', 'speaker1'\]"
     ):
         absent = p.model_copy(update={"holdout_speakers": ["nobody"]})
-        pairs.plan(absent, pairs.Sources(root / "speech", root / "noise", root / "rooms"))
+        pairs.plan(absent, sources.Sources(root / "speech", root / "noise", root / "rooms"))
 
 
 def test_one_and_two_processes_give_the_same_manifest_and_bytes(made, root):
@@ -97,13 +97,13 @@ def test_one_and_two_processes_give_the_same_manifest_and_bytes(made, root):
 
 
 def test_what_is_done_is_not_done_again_and_what_is_missing_is(made, root):
-    plan, sources, manifest = prepare(root, "resumed")
+    plan, folders, manifest = prepare(root, "resumed")
     folder = pairs.folder("resumed")
     rows = sorted((folder / "rows").iterdir())
     assert len(rows) == 2
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.flac")}
     rows[1].unlink()  # as if killed before its rows were written
-    again = pairs.render("resumed", plan, sources)
+    again = pairs.render("resumed", plan, folders)
     pd.testing.assert_frame_equal(again, manifest)
     remade = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
     first = set(plan.rows[plan.rows.batch == 0].id)
@@ -145,10 +145,10 @@ def test_odd_files_are_used_and_bad_ones_are_named(root, tmp_path):
 def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_other(root, tmp_path):
     shutil.copytree(root, tmp_path / "gone")
     p = params.build(params.Prepare, {"p_reverb": 0, "n_processes": 1})
-    sources = pairs.Sources(tmp_path / "gone" / "speech", tmp_path / "gone" / "noise", root / "rooms")
-    plan = pairs.plan(p, sources)
+    folders = sources.Sources(tmp_path / "gone" / "speech", tmp_path / "gone" / "noise", root / "rooms")
+    plan = pairs.plan(p, folders)
     (tmp_path / "gone" / "speech" / "speaker0" / "s0.wav").unlink()  # between planning and rendering
-    manifest = pairs.render("gone", plan, sources)
+    manifest = pairs.render("gone", plan, folders)
     refused = manifest[manifest.verdict == "refused"]
     assert set(refused.clean_path) == {"speaker0/s0.wav"} and refused.reason.str.contains("s0.wav: not readable").all()
     assert (manifest.verdict == "ok").sum() == len(manifest) - len(refused) > 10
@@ -157,16 +157,16 @@ def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_oth
 
 @pytest.mark.parametrize("missing", ["speech", "noise"])
 def test_an_empty_folder_is_named_before_any_work(root, tmp_path, missing):
-    folders = {"speech": root / "speech", "noise": root / "noise", "room": root / "rooms", missing: tmp_path}
+    given = {"speech": root / "speech", "noise": root / "noise", "room": root / "rooms", missing: tmp_path}
     with pytest.raises(ValueError, match=f"{tmp_path}: no {missing} files in it"):
-        pairs.plan(params.Prepare(), pairs.Sources(**folders))
+        pairs.plan(params.Prepare(), sources.Sources(**given))
 
 
 def test_a_row_rendered_alone_is_the_saved_one(made):
-    _, sources, manifest = made
+    _, folders, manifest = made
     for row in manifest.head(3).itertuples():
         saved = pairs.load("laws", row)["noisy"]
-        np.testing.assert_allclose(pairs.mixture(row, sources).noisy, saved, atol=2**-22)
+        np.testing.assert_allclose(pairs.mixture(row, folders).noisy, saved, atol=2**-22)
 
 
 def test_a_manifest_without_a_corpus_says_how_to_make_it():

@@ -10,7 +10,7 @@ import lib
 
 ORDER = """
     progress params store origin tracking
-    audio metrics figures demo degrade deepfilter align pairs data generator discriminators losses train restore listening
+    audio metrics figures demo sources degrade deepfilter align pairs data generator discriminators losses train restore listening
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
 HEART = {"generator", "discriminators", "losses"}
@@ -70,7 +70,7 @@ def test_the_top_level_is_as_promised():
 def test_constraints_name_versions_and_no_place():
     lines = (lib.REPO / ".ci/constraints.txt").read_text().split("\n")
     assert len(lines) > 50 and all("==" in line for line in lines if line)
-    assert not any(mark in line for line in lines for mark in ("/", " @", "http"))
+    assert not any(mark in line for line in lines for mark in ("/", " @"))
 
 
 def test_no_audio_is_tracked():

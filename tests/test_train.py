@@ -5,7 +5,7 @@ import pytest
 import torch
 from signals import good_sources
 
-from lib import data, losses, pairs, params, restore, train
+from lib import data, losses, pairs, params, restore, sources, train
 from lib.generator import restore as apply
 
 
@@ -27,8 +27,8 @@ class Recorder:
 def corpus(tmp_path_factory):
     root = good_sources(tmp_path_factory.mktemp("sources"))
     p = params.build(params.Prepare, {"corpus": "train", "items_per_utterance": 1, "p_reverb": 0, "n_processes": 1})
-    sources = pairs.sources(root / "speech", root / "noise", root / "rooms")
-    manifest = pairs.render("train", pairs.plan(p, sources), sources)
+    folders = sources.choose(root / "speech", root / "noise", root / "rooms")
+    manifest = pairs.render("train", pairs.plan(p, folders), folders)
     return pairs.folder("train"), {split: pairs.usable(manifest, split) for split in ("train", "valid")}
 
 
