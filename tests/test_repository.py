@@ -1,7 +1,9 @@
 """The house in order: one direction of imports, clean notebooks, nothing at the top level that does not belong there."""
 
 import ast
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,8 +55,6 @@ def test_a_module_imports_only_from_modules_before_it(name):
 
 @pytest.mark.parametrize("name", sorted(HEART))
 def test_the_heart_needs_nothing_but_torch_and_numpy(name):
-    import sys
-
     for package, _ in imported(lib.REPO / "lib" / f"{name}.py"):
         top = package.split(".")[0]
         assert top in ALLOWED | {"lib"} | sys.stdlib_module_names, f"{name} imports {package}"
@@ -71,6 +71,23 @@ def test_constraints_name_versions_and_no_place():
     lines = (lib.REPO / ".ci/constraints.txt").read_text().split("\n")
     assert len(lines) > 50 and all("==" in line for line in lines if line)
     assert not any(mark in line for line in lines for mark in ("/", " @"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check",
+        "ruff format --check",
+        'nbstripout --verify --extra-keys "metadata.papermill cell.metadata.papermill"',
+    ],
+)
+def test_the_hooks_find_nothing_to_change(command):
+    tool, *words = shlex.split(command)
+    files = tracked("*.ipynb") + ([] if tool == "nbstripout" else tracked("*.py"))
+    done = subprocess.run(
+        [Path(sys.executable).parent / tool, *words, *files], cwd=lib.REPO, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_audio_is_tracked():
