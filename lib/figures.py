@@ -28,7 +28,6 @@ LABELS = {  # of scores: what to call them, their unit, and the decimals worth s
     "lsd_above_4k_db": ("LSD above 4 kHz", "dB", 2),
     "mcd_db": ("MCD", "dB", 2),
 }
-N_FFT, HOP_LENGTH = metrics.N_FFT, metrics.HOP_LENGTH  # of all spectra, as in the LSD
 STYLE = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -42,7 +41,7 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 2,
 }
-_styled = matplotlib.rc_context(STYLE)  # as a decorator: the style is ours alone, the user's own settings stay
+styled = matplotlib.rc_context(STYLE)  # as a decorator: the style is ours alone, the user's own settings stay
 
 
 class Figure(matplotlib.figure.Figure):
@@ -62,12 +61,12 @@ def png(figure: matplotlib.figure.Figure, dpi: float | str = "figure") -> bytes:
 # -- distributions ---------------------------------------------------------------------------------------------------
 
 
-@_styled
+@styled
 def histogram(
     values: Sequence[float], xlabel: str, title: str = "", bins: int = 40, marks: Mapping[str, float] | None = None
 ) -> Figure:
     """How `values` are spread; `marks` (name -> value) are drawn as vertical lines, e.g. the gates of a check."""
-    figure, axes = _figure(1, 1, height=4.5)
+    figure, axes = blank(1, 1, height=4.5)
     _bars(axes[0], values, xlabel, bins)
     for (name, value), style in zip((marks or {}).items(), _cycle(("--", ":", "-.")), strict=False):
         axes[0].axvline(value, color=COLOURS["enhanced"], linestyle=style, label=f"{name} ({value:g})")
@@ -77,7 +76,7 @@ def histogram(
     return figure
 
 
-@_styled
+@styled
 def histograms(columns: Mapping[str, Sequence[float]], title: str = "", bins: int = 30) -> Figure:
     """One small histogram for each of `columns` (label with unit -> values)."""
     figure, axes = _grid(len(columns))
@@ -89,11 +88,11 @@ def histograms(columns: Mapping[str, Sequence[float]], title: str = "", bins: in
     return figure
 
 
-@_styled
+@styled
 def counts(series: Mapping[str, int], xlabel: str, title: str = "") -> Figure:
     """Horizontal bars with their numbers, in the order given: formats, speakers, reasons of refusal."""
     names, numbers = [str(name) for name in series.keys()], list(dict(series).values())
-    figure, axes = _figure(1, 1, height=1.6 + 0.4 * max(len(names), 2))
+    figure, axes = blank(1, 1, height=1.6 + 0.4 * max(len(names), 2))
     ax = axes[0]
     if names:
         ax.bar_label(ax.barh(names, numbers, color=CYCLE[0], height=0.7), padding=4)
@@ -103,13 +102,13 @@ def counts(series: Mapping[str, int], xlabel: str, title: str = "") -> Figure:
         ax.tick_params(left=False)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
-        _say(ax, "no values")
+        say(ax, "no values")
     ax.set_xlabel(xlabel)
     figure.suptitle(title)
     return figure
 
 
-@_styled
+@styled
 def scatter(
     x: Sequence[float],
     y: Sequence[float],
@@ -126,7 +125,7 @@ def scatter(
         raise ValueError(f"{x.size} values of x but {y.size} of y: one y for each x is needed")
     kept = np.isfinite(x) & np.isfinite(y)
     (x, y), n_left_out = (x[kept], y[kept]), int(np.count_nonzero(~kept))
-    figure, axes = _figure(1, 1, width=7.5, height=6.0)
+    figure, axes = blank(1, 1, width=7.5, height=6.0)
     ax = axes[0]
     if len(x):
         ends = np.array([x.min(), x.max()]) if len(x) else np.zeros(2)
@@ -143,133 +142,9 @@ def scatter(
         if identity or band is not None:
             ax.legend(loc="upper left")
     else:
-        _say(ax, "no values")
+        say(ax, "no values")
     _note(ax, len(x), n_left_out)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    figure.suptitle(title)
-    return figure
-
-
-# -- spectra ---------------------------------------------------------------------------------------------------------
-
-
-def level(signal: np.ndarray) -> np.ndarray:
-    """Spectrogram `[N_FFT // 2 + 1, frames]` in dB re a full-scale sine (Hann 2048, hop 512), floor -160 dB.
-
-    Frames lie within the signal; one shorter than a frame is padded with zeros.
-
-    >>> t = np.arange(48_000) / 48_000
-    >>> spectrum = level(np.sin(2 * np.pi * 1500 * t))  # 1500 Hz is the middle of bin 64
-    >>> spectrum.shape, int(spectrum[:, 5].argmax()), round(float(spectrum[64].max()), 3) + 0.0
-    ((1025, 90), 64, 0.0)
-    """
-    return 10 * np.log10(np.maximum(_power(signal), 1e-16))
-
-
-@_styled
-def spectrograms(
-    signals: Mapping[str, np.ndarray],
-    sample_rate: int,
-    title: str = "",
-    bandwidth_hz: float | None = None,
-    max_seconds: float = 6.0,
-) -> Figure:
-    """Spectrograms side by side (four: 2 x 2) on one scale, -100 to -30 dB re a full-scale sine in every figure.
-
-    Args:
-        signals: name -> `[T]`; what is beyond `max_seconds` is not drawn.
-        bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
-    """
-    n = len(signals)
-    figure, axes = _figure(2, 2, height=6.6) if n == 4 else _figure(1, max(n, 1), height=4.4)
-    image = None
-    for ax, (name, signal) in zip(axes, signals.items(), strict=False):
-        spectrum = level(np.asarray(signal)[: round(max_seconds * sample_rate)])
-        seconds = (spectrum.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
-        extent = (0, seconds, 0, sample_rate / 2000)
-        image = ax.imshow(spectrum, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-100, vmax=-30)
-        if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
-            ax.axhline(bandwidth_hz / 1000, color="white", linestyle="--", linewidth=1)
-        ax.set_title(name, loc="left")
-        ax.grid(visible=False)
-        ax.label_outer()
-    for ax in axes[-2:] if n == 4 else axes:
-        ax.set_xlabel("time (s)")
-    for ax in axes[::2] if n == 4 else axes[:1]:
-        ax.set_ylabel("frequency (kHz)")
-    if image is None:
-        _say(axes[0], "no signals")
-    else:
-        figure.colorbar(image, ax=list(axes), label="level (dB re full-scale sine)", extend="both", aspect=30, pad=0.02)
-    figure.suptitle(title)
-    return figure
-
-
-def long_term(signals: Sequence[np.ndarray], active: Sequence[np.ndarray], frequencies: np.ndarray, sample_rate: int):
-    """Mean level in dB re a full-scale sine of many signals at `frequencies` (Hz), each over 1/6 octave or two bins.
-
-    A frame counts if the same frame of `active` (the signal itself, or its clean version) is within 40 dB of the
-    loudest frame there. The mean is of powers, over the frames of all signals.
-    """
-    total, n_frames = np.zeros(N_FFT // 2 + 1), 0
-    for signal, judge in zip(signals, active, strict=True):
-        if len(signal) != len(judge):
-            raise ValueError(f"{len(signal)} samples, but its clean version has {len(judge)}: equal lengths are needed")
-        energy = _power(judge).sum(axis=0)
-        chosen = energy >= max(energy.max() * 1e-4, 1e-16)
-        total += _power(signal)[:, chosen].sum(axis=1)
-        n_frames += int(chosen.sum())
-    spacing = sample_rate / N_FFT
-    edges = (np.arange(len(total) + 1) - 0.5) * spacing  # bin k reaches from edge k to edge k + 1
-    below = np.concatenate([[0.0], np.cumsum(total / max(n_frames, 1))]) * spacing
-    low = np.minimum(frequencies * 2 ** (-1 / 12), frequencies - spacing)
-    high = np.minimum(np.maximum(frequencies * 2 ** (1 / 12), frequencies + spacing), sample_rate / 2)
-    mean = (np.interp(high, edges, below) - np.interp(low, edges, below)) / (high - low)
-    return 10 * np.log10(np.maximum(mean, 1e-16))
-
-
-@_styled
-def long_term_spectrum(
-    signals: Mapping[str, Sequence[np.ndarray]], sample_rate: int, title: str = "", bandwidth_hz: float | None = None
-) -> Figure:
-    """Long-term spectra of the signals over speech, and below them their difference to `clean`, if that is given.
-
-    Args:
-        signals: name -> signals `[T]`; the i-th of each name belong together.
-        bandwidth_hz: upper edge of what the recordings hold, drawn as a dashed line.
-    """
-    clean = signals.get("clean")
-    figure, axes = _figure(2 if clean else 1, 1, height=6.6, sharex=True)
-    frequencies = np.geomspace(50, sample_rate / 2 * 2 ** (-1 / 12), 240)
-    curves = {
-        name: long_term(each, clean or each, frequencies, sample_rate) for name, each in signals.items() if len(each)
-    }
-    for name, curve in curves.items():
-        colour = COLOURS.get(name)
-        axes[0].semilogx(frequencies, curve, color=colour, label=name)
-        if clean and name != "clean":
-            axes[1].semilogx(frequencies, curve - curves["clean"], color=colour)
-    axes[0].set_ylabel("level (dB)")
-    if curves:
-        axes[0].legend(ncols=len(curves))
-        loudest = max(curve.max() for curve in curves.values())
-        axes[0].set_ylim(max(min(curve.min() for curve in curves.values()), loudest - 90) - 3, loudest + 6)
-    else:
-        _say(axes[0], "no signals")
-    if clean:
-        gaps = [curve - curves["clean"] for name, curve in curves.items() if name not in ("noisy", "clean")]
-        reach = min(max([6.0, *(1.1 * np.abs(gap).max() for gap in gaps)]), 30.0)
-        axes[1].axhline(0, color=COLOURS["clean"])
-        axes[1].set_ylim(-reach, reach)  # noisy may leave the panel
-        axes[1].set_ylabel("minus clean (dB)")
-    for ax in axes:
-        ax.set_xlim(50, sample_rate / 2)
-        ax.grid(visible=True, which="both", alpha=0.15)
-        if bandwidth_hz is not None:
-            ax.axvline(bandwidth_hz, color="#444444", linestyle="--", linewidth=1)
-    ticks = [f for f in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000) if f <= sample_rate / 2]
-    axes[-1].set_xticks(ticks, [f"{f / 1000:g} k" if f >= 1000 else str(f) for f in ticks])
-    axes[-1].set_xlabel("frequency (Hz), means over 1/6 octave")
     figure.suptitle(title)
     return figure
 
@@ -277,7 +152,7 @@ def long_term_spectrum(
 # -- training and scores ---------------------------------------------------------------------------------------------
 
 
-@_styled
+@styled
 def curves(
     history: pd.DataFrame,
     columns: Mapping[str, str | Sequence[str]],
@@ -301,7 +176,7 @@ def curves(
         if len(names) > 1 and drawn:
             ax.legend()
         if not drawn:
-            _say(ax, "no values")
+            say(ax, "no values")
         elif gan_start_epoch is not None and gan_start_epoch <= epochs.max():
             ax.axvspan(gan_start_epoch - 0.5, epochs.max() + 0.5, color=CYCLE[4], alpha=0.15, linewidth=0)
             shaded = True
@@ -314,16 +189,16 @@ def curves(
     return figure
 
 
-@_styled
+@styled
 def differences(table: pd.DataFrame, title: str = "restored against enhanced") -> Figure:
     """Paired differences with their 95 % intervals, a row for each metric in its own unit; right of the line is better.
 
     Args:
         table: as from `listening.summary`: an index of metrics, columns `difference low high n_items`.
     """
-    figure, axes = _figure(max(len(table), 1), 1, height=1.5 + 0.72 * max(len(table), 2))
+    figure, axes = blank(max(len(table), 1), 1, height=1.5 + 0.72 * max(len(table), 2))
     if not len(table):
-        _say(axes[0], "no scores")
+        say(axes[0], "no scores")
     for ax, (metric, row) in zip(axes, table.iterrows(), strict=False):
         sign = metrics.SIGN[metric]
         mean, low, high = row["difference"], row["low"], row["high"]
@@ -355,7 +230,7 @@ def differences(table: pd.DataFrame, title: str = "restored against enhanced") -
     return figure
 
 
-@_styled
+@styled
 def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str = "") -> Figure:
     """Mean score of each system with its 95 % bootstrap interval against `by`; many numbers are taken in five classes.
 
@@ -364,7 +239,7 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str 
     Args:
         scores: long, as `listening.score_table` gives it: columns `system`, `by` and `metric`.
     """
-    figure, axes = _figure(1, 1)
+    figure, axes = blank(1, 1)
     ax = axes[0]
     scores = scores[np.isfinite(scores[metric].to_numpy(float)) & scores[by].notna() & (scores["system"] != "clean")]
     systems = [name for name in COLOURS if (scores["system"] == name).any()]
@@ -386,7 +261,7 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str 
         ax.set_xticks(range(len(names)), [f"{name}\nn = {n}" for name, n in zip(names, counted, strict=True)])
         ax.legend(ncols=len(systems), loc="lower left", bbox_to_anchor=(0, 1))
     else:
-        _say(ax, "no scores")
+        say(ax, "no scores")
     label, unit, _ = LABELS.get(metric, (metric, "", 2))
     ax.set_ylabel(f"{label} ({unit})" if unit else label)
     ax.set_title(f"{'higher' if metrics.SIGN[metric] > 0 else 'lower'} is better", loc="right", fontsize=11)
@@ -398,7 +273,8 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str 
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _figure(n_rows: int, n_columns: int, width: float = 10.0, height: float = 5.6, **grid) -> tuple[Figure, list[Axes]]:
+def blank(n_rows: int, n_columns: int, width: float = 10.0, height: float = 5.6, **grid) -> tuple[Figure, list[Axes]]:
+    """An empty figure of `width` x `height` inches and its axes, row by row."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **grid).flat)
     for ax in axes:
@@ -409,11 +285,11 @@ def _figure(n_rows: int, n_columns: int, width: float = 10.0, height: float = 5.
 def _grid(n: int) -> tuple[Figure, list[Axes]]:
     n_columns = 2 if n == 4 else min(max(n, 1), 3)
     n_rows = math.ceil(max(n, 1) / n_columns)
-    figure, axes = _figure(n_rows, n_columns, height=0.6 + 2.9 * n_rows)
+    figure, axes = blank(n_rows, n_columns, height=0.6 + 2.9 * n_rows)
     for ax in axes[n:]:
         ax.set_axis_off()
     if n == 0:
-        _say(axes[0], "no values")
+        say(axes[0], "no values")
     return figure, axes
 
 
@@ -434,7 +310,7 @@ def _bars(ax: Axes, values: Sequence[float], xlabel: str, bins: int) -> None:
         ax.hist(finite, bins=bins if spread else 21, range=limits, color=CYCLE[0])
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     else:
-        _say(ax, "no values")
+        say(ax, "no values")
     _note(ax, len(finite), len(values) - len(finite))
     ax.set_xlabel(xlabel)
     ax.set_ylabel("count")
@@ -445,7 +321,8 @@ def _note(ax: Axes, n: int, n_left_out: int) -> None:
     ax.set_title(text, loc="right", fontsize=10, color="#666666")
 
 
-def _say(ax: Axes, text: str) -> None:
+def say(ax: Axes, text: str) -> None:
+    """Empty axes that tell why."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="#666666")
     ax.set(xticks=[], yticks=[])
 
@@ -464,12 +341,3 @@ def _classes(column: pd.Series) -> tuple[pd.Series, list[str]]:
     edges = np.linspace(column.min(), column.max(), 6)
     groups = pd.Series(np.clip(np.digitize(column, edges) - 1, 0, 4), index=column.index)
     return groups, [f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)]
-
-
-def _power(signal: np.ndarray) -> np.ndarray:
-    """Power of each bin and frame, `[N_FFT // 2 + 1, frames]`; a full-scale sine in the middle of a bin has 1."""
-    signal = np.asarray(signal, np.float32)
-    signal = np.pad(signal, (0, max(0, N_FFT - len(signal))))
-    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)  # periodic
-    frames = np.lib.stride_tricks.sliding_window_view(signal, N_FFT)[::HOP_LENGTH] * window
-    return np.square(np.abs(np.fft.rfft(frames, axis=1)) * (2 / window.sum())).T

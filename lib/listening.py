@@ -17,7 +17,7 @@ import soundfile
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import figures, metrics
+from lib import figures, metrics, spectra
 
 SYSTEMS = tuple(figures.COLOURS)  # noisy, enhanced, restored, clean: the order of tables, players and keys
 PAGE_SECONDS = 8.0  # of each player on the page; MLflow shows no file above 50 MB
@@ -180,11 +180,11 @@ def _item(row: dict, signals: Mapping[str, np.ndarray], scores: pd.DataFrame, sa
         swatch = f'<i style="background:{figures.COLOURS[name]}"></i>'
         lines += f"<tr><th><kbd>{key}</kbd> {swatch} {name}</th><td>{tag}</td>{_tds(cells)}</tr>\n"
     about = [f"SNR {row['snr_db']:.1f} dB" if "snr_db" in row else "", row.get("speaker", ""), row.get("noise", "")]
-    spectra = figures.spectrograms(short, sample_rate, bandwidth_hz=row.get("bandwidth_hz"), max_seconds=PAGE_SECONDS)
+    picture = spectra.spectrograms(short, sample_rate, bandwidth_hz=row.get("bandwidth_hz"), max_seconds=PAGE_SECONDS)
     return (
         f'<section class="item" tabindex="0"><h3>{_escape(row["item_id"])} '
         f"<small>{_escape(', '.join(str(part) for part in about if part))}</small></h3>"
-        f"<table><tr><th></th><th></th>{head}</tr>\n{lines}</table>{_image(spectra)}</section>"
+        f"<table><tr><th></th><th></th>{head}</tr>\n{lines}</table>{_image(picture)}</section>"
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from lib import audio, data, figures, losses, metrics
+from lib import audio, data, losses, metrics, spectra
 from lib.discriminators import Discriminators, score
 from lib.generator import Spectral, restore
 from lib.progress import progress, say
@@ -258,7 +258,7 @@ def samples(p, root: Path, rows: pd.DataFrame, restored: dict[str, np.ndarray], 
                 run.file(path, f"{where}/{path.parent.name}")
         run.file(audio.write(out / f"restored_{epoch:03d}.flac", signals["restored"], SAMPLE_RATE), where)
         order = {name: signals[name] for name in ("noisy", "enhanced", "restored", "clean")}
-        figure = figures.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)
+        figure = spectra.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)
         figure.savefig(out / f"spectrograms_{epoch:03d}.png", dpi=100)
         run.file(out / f"spectrograms_{epoch:03d}.png", where)
 

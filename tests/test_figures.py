@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import figures
+from lib import figures, spectra
 
 SAMPLE_RATE = 48_000
 RNG = np.random.default_rng(0)
@@ -19,19 +19,19 @@ def bars(ax):
 
 @pytest.mark.parametrize("amplitude, expected", [(1.0, 0.0), (0.5, -6.0206), (0.001, -60.0)])
 def test_a_sine_in_the_middle_of_a_bin_reads_its_level_re_full_scale(amplitude, expected):
-    spectrum = figures.level(sine(1500, amplitude))
+    spectrum = spectra.level(sine(1500, amplitude))
     assert spectrum.max(axis=0) == pytest.approx(np.full(spectrum.shape[1], expected), abs=0.001)
-    assert (spectrum.argmax(axis=0) == 1500 * figures.N_FFT / SAMPLE_RATE).all()
+    assert (spectrum.argmax(axis=0) == 1500 * spectra.N_FFT / SAMPLE_RATE).all()
 
 
 def test_a_sine_between_two_bins_reads_at_most_hanns_1_42_db_less():
-    peak = figures.level(sine(1000)).max(axis=0)
+    peak = spectra.level(sine(1000)).max(axis=0)
     assert (peak <= 0.001).all() and (peak >= -1.43).all()
 
 
 def test_four_spectrograms_stand_on_one_scale_from_0_to_24_khz():
     signals = {name: sine(1500, 0.1, seconds=2) for name in figures.COLOURS}
-    figure = figures.spectrograms(signals, SAMPLE_RATE, bandwidth_hz=11_025)
+    figure = spectra.spectrograms(signals, SAMPLE_RATE, bandwidth_hz=11_025)
     panels = [ax for ax in figure.axes if ax.images]
     assert [ax.get_title(loc="left") for ax in panels] == ["noisy", "enhanced", "restored", "clean"]
     assert {ax.images[0].get_clim() for ax in panels} == {(-100, -30)}
@@ -41,15 +41,15 @@ def test_four_spectrograms_stand_on_one_scale_from_0_to_24_khz():
 
 
 def test_a_spectrogram_ends_at_max_seconds():
-    figure = figures.spectrograms({"clean": sine(1500, seconds=3)}, SAMPLE_RATE, max_seconds=2)
+    figure = spectra.spectrograms({"clean": sine(1500, seconds=3)}, SAMPLE_RATE, max_seconds=2)
     assert figure.axes[0].images[0].get_extent()[1] == pytest.approx(2, abs=0.02)
 
 
 def test_the_long_term_spectrum_of_white_noise_is_flat_at_6_over_n_fft_of_its_power():
     noise = 0.1 * RNG.standard_normal(20 * SAMPLE_RATE)
     frequencies = np.geomspace(100, 20_000, 50)
-    level = figures.long_term([noise], [noise], frequencies, SAMPLE_RATE)
-    expected = 10 * np.log10(6 / figures.N_FFT * 0.1**2)  # 4 * sum(w^2) / sum(w)^2 of a Hann window is 6 / N
+    level = spectra.long_term([noise], [noise], frequencies, SAMPLE_RATE)
+    expected = 10 * np.log10(6 / spectra.N_FFT * 0.1**2)  # 4 * sum(w^2) / sum(w)^2 of a Hann window is 6 / N
     assert level == pytest.approx(np.full(50, expected), abs=0.5)
 
 
@@ -57,20 +57,20 @@ def test_pauses_of_the_clean_signal_do_not_count_in_a_long_term_spectrum():
     noise, frequencies = 0.1 * RNG.standard_normal(4 * SAMPLE_RATE), np.array([500.0, 5000.0])
     with_pause = np.concatenate([noise, np.zeros(8 * SAMPLE_RATE)])
     hiss = with_pause + 0.01 * RNG.standard_normal(len(with_pause))
-    level = figures.long_term([noise], [noise], frequencies, SAMPLE_RATE)
-    assert figures.long_term([hiss], [with_pause], frequencies, SAMPLE_RATE) == pytest.approx(level, abs=0.2)
+    level = spectra.long_term([noise], [noise], frequencies, SAMPLE_RATE)
+    assert spectra.long_term([hiss], [with_pause], frequencies, SAMPLE_RATE) == pytest.approx(level, abs=0.2)
 
 
 def test_half_the_amplitude_lies_6_db_below_clean_everywhere():
     clean = 0.1 * RNG.standard_normal(SAMPLE_RATE)
-    figure = figures.long_term_spectrum({"restored": [clean / 2], "clean": [clean]}, SAMPLE_RATE)
+    figure = spectra.long_term_spectrum({"restored": [clean / 2], "clean": [clean]}, SAMPLE_RATE)
     gap = figure.axes[1].lines[0].get_ydata()
     assert gap == pytest.approx(np.full(len(gap), -6.0206), abs=0.001)
 
 
 def test_a_long_term_spectrum_wants_signals_as_long_as_their_clean_versions():
     with pytest.raises(ValueError, match=r"100 samples.*200"):
-        figures.long_term_spectrum({"noisy": [np.ones(100)], "clean": [np.ones(200)]}, SAMPLE_RATE)
+        spectra.long_term_spectrum({"noisy": [np.ones(100)], "clean": [np.ones(200)]}, SAMPLE_RATE)
 
 
 def test_a_histogram_counts_each_finite_value_once_and_names_the_others():
@@ -150,10 +150,10 @@ NOTHING = {
     "scatter of none": lambda: figures.scatter([], [], "x", "y", identity=True, band=1.0),
     "scatter of one": lambda: figures.scatter([1.0], [np.nan], "x", "y", identity=True),
     "scatter of equals": lambda: figures.scatter([1.0, 1.0], [1.0, 1.0], "x", "y", identity=True, band=1.0),
-    "spectrograms of none": lambda: figures.spectrograms({}, SAMPLE_RATE),
-    "spectrograms of silence": lambda: figures.spectrograms({"clean": np.zeros(9), "noisy": np.zeros(0)}, SAMPLE_RATE),
-    "long term of none": lambda: figures.long_term_spectrum({"noisy": [], "clean": []}, SAMPLE_RATE),
-    "long term of silence": lambda: figures.long_term_spectrum({"a": [np.zeros(9)], "clean": [np.zeros(9)]}, 16_000),
+    "spectrograms of none": lambda: spectra.spectrograms({}, SAMPLE_RATE),
+    "spectrograms of silence": lambda: spectra.spectrograms({"clean": np.zeros(9), "noisy": np.zeros(0)}, SAMPLE_RATE),
+    "long term of none": lambda: spectra.long_term_spectrum({"noisy": [], "clean": []}, SAMPLE_RATE),
+    "long term of silence": lambda: spectra.long_term_spectrum({"a": [np.zeros(9)], "clean": [np.zeros(9)]}, 16_000),
     "curves of none": lambda: figures.curves(pd.DataFrame(), {"LSD (dB)": "lsd_db"}, gan_start_epoch=1),
     "curves of one epoch": lambda: figures.curves(
         pd.DataFrame({"epoch": [1], "x": [2.0]}), {"x": "x", "y": ["z", "x"]}

@@ -139,7 +139,7 @@ def test_a_variant_file_and_a_parameter_together(chain, tmp_path):
     assert newest("train").data.params["condition_on_noisy"] == "false"
 
 
-def test_a_killed_training_goes_on_in_its_own_run(chain, tmp_path):
+def test_a_resumed_training_goes_on_in_its_own_run_and_logs_no_step_twice(chain, tmp_path):
     run = newest("train")
     assert run.data.params["epochs"] == "0"
     done = papermill(

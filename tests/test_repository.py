@@ -12,7 +12,8 @@ import lib
 
 ORDER = """
     progress params store origin tracking
-    audio metrics figures demo sources degrade deepfilter align pairs data generator discriminators losses train restore listening
+    audio metrics figures spectra
+    demo sources degrade deepfilter align pairs data generator discriminators losses train restore listening
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
 HEART = {"generator", "discriminators", "losses"}
