@@ -158,7 +158,7 @@ def score_all(
     names: Sequence[str] = NAMES,
     total: int | None = None,
 ) -> list[dict[str, float]]:
-    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order, whatever the number of processes.
+    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order; the number of processes changes rounding at most.
 
     Args:
         jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.

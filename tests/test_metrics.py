@@ -205,7 +205,8 @@ def test_two_processes_give_the_scores_of_one_in_the_same_order():
     clean = speech_like(2)
     jobs = [(clean + noise(2, level), clean, FULL_HZ) for level in (0.001, 0.003, 0.01, 0.03, 0.1)]
     one = metrics.score_all(jobs, RATE)
-    assert metrics.score_all(iter(jobs), RATE, n_processes=2, total=5) == one
+    two = metrics.score_all(iter(jobs), RATE, n_processes=2, total=5)
+    assert two == [pytest.approx(row, rel=1e-6) for row in one]  # a matrix product rounds differently on two threads
     assert [row["pesq"] for row in one] == sorted((row["pesq"] for row in one), reverse=True)
 
 
