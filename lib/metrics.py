@@ -158,7 +158,9 @@ def score_all(
     names: Sequence[str] = NAMES,
     total: int | None = None,
 ) -> list[dict[str, float]]:
-    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order; the number of processes changes rounding at most.
+    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order.
+
+    The number of processes changes the rounding at most.
 
     Args:
         jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.
