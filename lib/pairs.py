@@ -17,9 +17,8 @@ from joblib import Parallel, delayed
 
 from lib import RUNS, align, audio, deepfilter, degrade, metrics, sources
 from lib.progress import progress
-from lib.sources import Sources
+from lib.sources import SAMPLE_RATE, Sources
 
-SAMPLE_RATE = 48_000
 SIGNALS = ("clean", "noisy", "enhanced")
 BATCH_SIZE = 16  # rows that are rendered and recorded together
 SPLITS = ("train", "valid", "test")
@@ -151,7 +150,7 @@ def find(corpus: str, embedded) -> pd.DataFrame:
 def inspected(p) -> dict[str, Path]:
     """What `inspect` looks at, kind -> folder: those that `p` (params.Inspect) names, else what the corpus was made from."""
     own = {"speech": p.speech_dir, "noise": p.noise_dir}
-    named = {kind: Path(path).expanduser().resolve() for kind, path in own.items() if path}
+    named = {kind: sources.place(path) for kind, path in own.items() if path}
     if named:
         return named
     if (folder(p.corpus) / "plan.json").exists():
@@ -208,15 +207,16 @@ def verify(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Data
     rows = manifest[manifest.verdict == "ok"]
     jobs = (delayed(_verify_row)(corpus, row, given) for row in rows.itertuples(index=False))
     measured = Parallel(n_processes, return_as="generator", inner_max_num_threads=1)(jobs)
-    return pd.DataFrame(list(progress(measured, "measuring pairs", total=len(rows))))
+    table = pd.DataFrame(list(progress(measured, "measuring pairs", total=len(rows))))
+    measures = ["achieved_snr_db", "snr_error_db", "lag_ms", "lag_confidence"]  # not there if no pair's lengths agree
+    return table.reindex(columns=[*dict.fromkeys([*table.columns, *measures])])
 
 
 def misses(table: pd.DataFrame, max_lag_ms: float, max_snr_error_db: float) -> pd.Series:
     """What each pair of `verify` misses, as a line; empty where it passes. A lag counts where its estimate is sure."""
     late = (table.lag_ms.abs() > max_lag_ms) & (table.lag_confidence >= align.CONFIDENT)
     wrong = table.snr_error_db.abs() > max_snr_error_db
-    lines = table.problem.where(table.problem != "", "")
-    lines = lines.where(~late, lines + table.lag_ms.map(" lag {:.2f} ms".format))
+    lines = table.problem.where(~late, table.problem + table.lag_ms.map(" lag {:.2f} ms".format))
     return lines.where(~wrong, lines + table.snr_error_db.map(" SNR off by {:+.2f} dB".format)).str.strip()
 
 

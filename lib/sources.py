@@ -24,19 +24,22 @@ class Sources(NamedTuple):
 
 def choose(speech_dir: str = "", noise_dir: str = "", rir_dir: str = "") -> Sources:
     """The folders that are named; the embedded corpus and the bank of simulated rooms where none is."""
-    speech, noise, room = (
-        Path(given).expanduser().resolve() if given else None for given in (speech_dir, noise_dir, rir_dir)
-    )
+    speech, noise, room = (place(given) if given else None for given in (speech_dir, noise_dir, rir_dir))
     if speech is None or noise is None:
         embedded = demo.make()
         speech, noise = speech or embedded.speech, noise or embedded.noise
     return Sources(speech, noise, room or demo.make_rooms())
 
 
+def place(given: str) -> Path:
+    """Where a folder that a user names lies; a relative path counts from where the command was typed."""
+    return Path(given).expanduser().resolve()
+
+
 def survey(
     root: Path, kind: str, n_processes: int = 1, min_duration: float = 0.0, bandwidth: bool = False
 ) -> pd.DataFrame:
-    """Every audio file below `root`, read once: a row each with header, level, peak and, in `reason`, why it is of no use.
+    """Every audio file below `root`, read whole: a row each with header, level, peak and, in `reason`, why it is of no use.
 
     Args:
         kind: speech, noise or room; the column `kind`.

@@ -14,11 +14,7 @@ N_FFT, HOP_LENGTH = metrics.N_FFT, metrics.HOP_LENGTH  # of all spectra, as in t
 
 def power(signal: np.ndarray) -> np.ndarray:
     """Power of each bin and frame, `[N_FFT // 2 + 1, frames]`; a full-scale sine in the middle of a bin has 1."""
-    signal = np.asarray(signal, np.float32)
-    signal = np.pad(signal, (0, max(0, N_FFT - len(signal))))
-    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)  # periodic
-    frames = np.lib.stride_tricks.sliding_window_view(signal, N_FFT)[::HOP_LENGTH] * window
-    return np.square(np.abs(np.fft.rfft(frames, axis=1)) * (2 / window.sum())).T
+    return metrics.power(metrics.frames_of(np.asarray(signal, np.float32))).T
 
 
 def level(signal: np.ndarray) -> np.ndarray:

@@ -13,24 +13,23 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from lib import audio, data, losses, metrics, spectra
+from lib import audio, data, losses, metrics, pairs, spectra
 from lib.discriminators import Discriminators, score
 from lib.generator import Spectral, restore
+from lib.pairs import SAMPLE_RATE
 from lib.progress import progress, say
 
-SAMPLE_RATE = 48_000
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
 WARM_UP = 100  # optimiser steps until the full learning rate
 LAST_LR = 0.05  # share of the learning rate that the cosine ends at
 BETAS = (0.8, 0.99)  # of both optimisers, as in HiFi-GAN
 
 
-def train(p, root: Path, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str]) -> pd.DataFrame:
+def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str]) -> pd.DataFrame:
     """Train until epoch `p.epochs` and return the history, one row an epoch.
 
     Args:
         p: params.Train.
-        root: the corpus folder.
         rows: usable manifest rows of the splits `train` and `valid`.
         out: folder for `last.pt` and `best.pt`; one that holds a `last.pt` is gone on with.
         run: has `metrics(values, step)` and `file(path, folder)`, and records them.
@@ -44,9 +43,10 @@ def train(p, root: Path, rows: dict[str, pd.DataFrame], out: Path, run, about: d
     adam_g = torch.optim.AdamW(generator.parameters(), p.lr, betas=BETAS)
     adam_d = torch.optim.AdamW(discriminators.parameters(), p.lr_discriminator, betas=BETAS)
 
+    root = pairs.folder(p.corpus)
     segments = data.PairSegments(root, rows["train"], p.segment_length, p.seed, (p.gain_min, p.gain_max), p.p_invert)
     batches, sampler = data.loader(segments, p.batch_size, p.n_workers)
-    judge = Validation(p, root, rows["valid"], stft, device)
+    judge = Validation(p, rows["valid"], stft, device)
 
     parts = dict(generator=generator, discriminators=discriminators, adam_g=adam_g, adam_d=adam_d)
     out.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,8 @@ def train(p, root: Path, rows: dict[str, pd.DataFrame], out: Path, run, about: d
         history = saved["history"]
         for name, part in parts.items():
             part.load_state_dict(saved[name])
+        for record in history:  # what a killed run could not say any more; nothing is logged twice
+            run.metrics(*recorded(record))
     else:
         history.append(judge(generator, discriminators, epoch=0))
         keep(out, parts, history, p, about, run)
@@ -108,7 +110,7 @@ def train(p, root: Path, rows: dict[str, pd.DataFrame], out: Path, run, about: d
         record["time/audio_per_s"] = len(segments) * p.segment_length / SAMPLE_RATE / seconds
         history.append(record | judge(generator, discriminators, epoch))
         keep(out, parts, history, p, about, run)
-        samples(p, root, rows["valid"], judge.restored, epoch, out, run)
+        samples(p, rows["valid"], judge.restored, epoch, out, run)
         say(line(history[-1], p.epochs))
     return pd.DataFrame(history)
 
@@ -121,9 +123,8 @@ class Validation:
     the discriminators score clean above enhanced). `restored` keeps the last output by item id.
     """
 
-    def __init__(self, p, root: Path, rows: pd.DataFrame, stft: nn.Module, device: str):
-        self.p, self.stft, self.device = p, stft, device
-        self.pairs = data.PairSegments(root, rows, segment_length=1, seed=p.seed)
+    def __init__(self, p, rows: pd.DataFrame, stft: nn.Module, device: str):
+        self.p, self.rows, self.stft, self.device = p, list(rows.itertuples(index=False)), stft, device
         self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
         self.restored: dict[str, np.ndarray] = {}
         self.enhanced_scores: list[dict] | None = None
@@ -132,23 +133,23 @@ class Validation:
     def __call__(self, generator: nn.Module, discriminators: nn.Module, epoch: int) -> dict:
         generator.eval(), discriminators.eval()
         seen, enhanced_jobs, restored_jobs = [], [], []
-        for row in progress(self.pairs.rows, f"validation {epoch}/{self.p.epochs}"):
-            paths = (self.pairs.root / path for path in (row.enhanced, row.noisy, row.clean))
-            arrays = [audio.read(path) for path in paths]
-            enhanced, noisy, clean = (torch.from_numpy(array)[None, None].to(self.device) for array in arrays)
+        for row in progress(self.rows, f"validation {epoch}/{self.p.epochs}"):
+            whole = pairs.load(self.p.corpus, row)
+            signals = (torch.from_numpy(whole[name])[None, None] for name in ("enhanced", "noisy", "clean"))
+            enhanced, noisy, clean = (signal.to(self.device) for signal in signals)
             n_samples, bandwidth_hz = lengths_and_bandwidths([row._asdict()], self.device)
             inputs = torch.cat([enhanced, noisy], dim=1) if self.p.condition_on_noisy else enhanced
             out = restore(generator, inputs)
             self.restored[row.id] = out[0, 0].cpu().numpy()
             if row.id in self.scored:
-                restored_jobs.append((self.restored[row.id], arrays[2], row.bandwidth_hz))
-                enhanced_jobs.append((arrays[0], arrays[2], row.bandwidth_hz))
+                restored_jobs.append((self.restored[row.id], whole["clean"], row.bandwidth_hz))
+                enhanced_jobs.append((whole["enhanced"], whole["clean"], row.bandwidth_hz))
 
             restored, enhanced, clean = (losses.band_limit(x, bandwidth_hz) for x in (out, enhanced, clean))
-            (scores_clean, maps_clean), (scores_restored, maps_restored) = (
-                discriminators(x) for x in (clean, restored)
-            )
-            on_clean, on_restored, on_enhanced = (score(discriminators, x) for x in (clean, restored, enhanced))
+            scores_clean, maps_clean = discriminators(clean)
+            scores_restored, maps_restored = discriminators(restored)
+            scores_enhanced, _ = discriminators(enhanced)
+            on_clean, on_restored, on_enhanced = map(score, (scores_clean, scores_restored, scores_enhanced))
             seen.append((1, {
                 "l1": losses.l1(restored, clean, n_samples),
                 "spectral": self.stft(restored, clean, n_samples, bandwidth_hz),
@@ -231,12 +232,17 @@ def keep(out: Path, parts: dict, history: list[dict], p, about: dict, run) -> No
     best = max(history, key=lambda past: past["valid/gap_closed"])
     record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
     common = {"epoch": record["epoch"], "history": history, "params": p.model_dump(), "about": about}
-    save(out / "last.pt", common | {name: part.state_dict() for name, part in parts.items()})
-    if best is record:
+    if best is record:  # before `last`: a run killed in between repeats the epoch
         save(out / "best.pt", common | {"generator": parts["generator"].state_dict()})
         run.file(out / "best.pt", "checkpoints")
+    save(out / "last.pt", common | {name: part.state_dict() for name, part in parts.items()})
     run.file(out / "last.pt", "checkpoints")
-    run.metrics({name: value for name, value in record.items() if name != "epoch"}, step=record["epoch"])
+    run.metrics(*recorded(record))
+
+
+def recorded(record: dict) -> tuple[dict, int]:
+    """The values of an epoch and its number, as a run takes them."""
+    return {name: value for name, value in record.items() if name != "epoch"}, record["epoch"]
 
 
 def save(path: Path, content: dict) -> None:
@@ -246,16 +252,14 @@ def save(path: Path, content: dict) -> None:
     part.replace(path)
 
 
-def samples(p, root: Path, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, out: Path, run) -> None:
+def samples(p, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, out: Path, run) -> None:
     """Audio and spectrograms of the first validation items, to hear and see a run while it trains."""
     for row in list(rows.itertuples(index=False))[: p.n_samples_logged]:
-        paths = {name: root / getattr(row, name) for name in ("noisy", "enhanced", "clean")}
-        signals = {name: audio.read(path) for name, path in paths.items()}
-        signals = audio.within_full_scale(signals | {"restored": restored[row.id]})
+        signals = audio.within_full_scale(pairs.load(p.corpus, row) | {"restored": restored[row.id]})
         where = f"samples/{row.id}"
         if epoch == 1:
-            for path in paths.values():
-                run.file(path, f"{where}/{path.parent.name}")
+            for name in pairs.SIGNALS:
+                run.file(pairs.folder(p.corpus) / getattr(row, name), f"{where}/{name}")
         run.file(audio.write(out / f"restored_{epoch:03d}.flac", signals["restored"], SAMPLE_RATE), where)
         order = {name: signals[name] for name in ("noisy", "enhanced", "restored", "clean")}
         figure = spectra.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)

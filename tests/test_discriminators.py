@@ -33,7 +33,7 @@ def test_they_score_clean_above_dulled_speech_in_at_least_80_percent_of_held_out
         adam.step()
     held_out = batch(range(100, 120))
     with torch.no_grad():
-        right = score(discriminators, held_out) > score(discriminators, dulled(held_out))
+        right = score(discriminators(held_out)[0]) > score(discriminators(dulled(held_out))[0])
     assert right.float().mean() >= 0.8
 
 
@@ -47,6 +47,6 @@ def test_lengths_that_no_period_divides_are_taken(n_samples):
 def test_items_of_a_batch_do_not_hear_each_other():
     torch.manual_seed(0)
     discriminators, x = Discriminators(4), torch.randn(3, 1, 4_800)
-    together = score(discriminators, x)
-    alone = torch.cat([score(discriminators, item[None]) for item in x])
+    together = score(discriminators(x)[0])
+    alone = torch.cat([score(discriminators(item[None])[0]) for item in x])
     torch.testing.assert_close(together, alone)

@@ -34,6 +34,7 @@ def corpus(tmp_path_factory):
 
 def settings(**given):
     small = {
+        "corpus": "train",
         "channels": 6,
         "batch_size": 4,
         "segment_length": 9_600,
@@ -46,7 +47,7 @@ def settings(**given):
 
 def run(p, corpus, out):
     recorder = Recorder()
-    return train.train(p, *corpus, out, recorder, {"corpus": "train"}), recorder
+    return train.train(p, corpus[1], out, recorder, {"corpus": "train"}), recorder
 
 
 def weights(out):
