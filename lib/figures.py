@@ -149,6 +149,33 @@ def scatter(
     return figure
 
 
+@styled
+def lines(
+    table: pd.DataFrame,
+    x: str,
+    panels: Mapping[str, Sequence[str]],
+    xlabel: str,
+    title: str = "",
+    from_zero: bool = False,
+) -> Figure:
+    """One panel for each of `panels` (label with unit -> columns of `table`) over the column `x`; few points are marked.
+
+    `from_zero` starts the vertical axes at 0, for things that are ratios or sizes.
+    """
+    figure, axes = blank(len(panels), 1, height=1.2 + 2.6 * len(panels), sharex=True)
+    for ax, (ylabel, columns) in zip(axes, panels.items(), strict=True):
+        for column, colour in zip(columns, _cycle(CYCLE), strict=False):
+            ax.plot(table[x], table[column], color=colour, label=column, marker="o" if len(table) < 30 else None)
+        if len(columns) > 1:
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+        ax.set(ylabel=ylabel)
+        if from_zero:
+            ax.set_ylim(0, 1.1 * table[list(columns)].max().max())
+    axes[-1].set_xlabel(xlabel)
+    figure.suptitle(title)
+    return figure
+
+
 # -- training and scores ---------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ rows are rendered in batches; a batch's rows are written after its files, so a k
 
 import hashlib
 import json
+import time
 import zlib
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from joblib import Parallel, delayed
 
 from lib import RUNS, align, audio, deepfilter, degrade, metrics, sources
@@ -96,6 +98,8 @@ def plan(p, given: Sources) -> Plan:
 def render(corpus: str, made: Plan, given: Sources, n_processes: int = 1) -> pd.DataFrame:
     """Make all files of a plan and return the manifest, also written as `manifest.csv`. What is there is not made again.
 
+    `manifest.attrs["audio_per_s"]` tells how many seconds of audio were made in a second, 0.0 if there was nothing to do.
+
     Raises `ValueError` if the corpus was prepared with other settings: it is not overwritten.
     """
     root = folder(corpus)
@@ -117,11 +121,14 @@ def render(corpus: str, made: Plan, given: Sources, n_processes: int = 1) -> pd.
     )
     jobs = (delayed(_render_batch)(root, rows, given, made.settings) for rows in batches)
     done = workers(jobs) if workers else (function(*args) for function, args, _ in jobs)
+    began = time.monotonic()
     for _ in progress(done, "DeepFilterNet3", total=len(batches)):
         pass
+    seconds = time.monotonic() - began
     manifest = pd.concat([_read_csv(_rows_path(root, batch)) for batch in sorted(made.rows.batch.unique())])
     manifest = manifest.sort_values("id").reset_index(drop=True)
     _write_text(root / "manifest.csv", manifest.to_csv(index=False))
+    manifest.attrs["audio_per_s"] = sum(rows.duration.sum() for rows in batches) / seconds if batches else 0.0
     return manifest
 
 
@@ -226,27 +233,47 @@ def stored_sources(corpus: str) -> Sources:
 
 
 def _render_batch(root: Path, rows: pd.DataFrame, given: Sources, settings: dict) -> None:
-    done = [piece for row in rows.itertuples(index=False) for piece in _render_row(root, row, given, settings)]
-    _write_text(_rows_path(root, rows.batch.iloc[0]), pd.DataFrame(done).to_csv(index=False))
-
-
-def _render_row(root: Path, row, given: Sources, settings: dict) -> list[dict]:
-    identity = {key: value for key, value in settings.items() if key.startswith("df_")}
-    about = {key: value for key, value in row._asdict().items() if key not in ("duration", "batch")}
-    about |= {
-        "sample_rate": SAMPLE_RATE,
-        "format": FORMAT,
-        "save_segment_length": settings["save_segment_length"],
-        **identity,
-    }
+    """On one thread, so that the bytes do not depend on the number of processes."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        mixed = mixture(row, given)
-        enhanced = deepfilter.enhance(mixed.noisy)
+        rows = list(rows.itertuples(index=False))
+        mixed = [_mixture_or_reason(row, given) for row in rows]
+        heard = deepfilter.enhance_batch([mixture.noisy for mixture in mixed if not isinstance(mixture, str)])
+        heard = iter(heard)
+        done = []
+        for row, mixture in zip(rows, mixed, strict=True):
+            about = _about(row, settings)
+            if isinstance(mixture, str):
+                done.append(about | {"start": 0, "n_samples": 0, "verdict": "refused", "reason": mixture})
+            else:
+                done += _render_row(root, row, given, settings, about, mixture, next(heard).signal)
+    finally:
+        torch.set_num_threads(n_threads)
+    _write_text(_rows_path(root, rows[0].batch), pd.DataFrame(done).to_csv(index=False))
+
+
+def _mixture_or_reason(row, given: Sources) -> degrade.Mixture | str:
+    """What DeepFilterNet3 is to hear, or why this row is refused."""
+    try:
+        made = mixture(row, given)
     except (audio.AudioError, ValueError) as error:
-        return [about | {"start": 0, "n_samples": 0, "verdict": "refused", "reason": str(error)}]
-    gain = min(
-        1.0, 0.99 / np.abs(enhanced).max(initial=1e-9)
-    )  # DeepFilterNet3 may overshoot: all three make room for it
+        return str(error)
+    return made if np.isfinite(made.noisy).all() else "the mixture holds NaN or infinite samples"
+
+
+def _about(row, settings: dict) -> dict:
+    """What the manifest says of every piece of a row."""
+    about = {key: value for key, value in row._asdict().items() if key not in ("duration", "batch")}
+    identity = {key: value for key, value in settings.items() if key.startswith("df_")}
+    length = settings["save_segment_length"]
+    return about | {"sample_rate": SAMPLE_RATE, "format": FORMAT, "save_segment_length": length, **identity}
+
+
+def _render_row(
+    root: Path, row, given: Sources, settings: dict, about: dict, mixed: degrade.Mixture, enhanced: np.ndarray
+) -> list[dict]:
+    gain = min(1.0, 0.99 / np.abs(enhanced).max(initial=1e-9))  # DeepFilterNet3 may overshoot: all three make room
     signals = {"clean": mixed.clean * gain, "noisy": mixed.noisy * gain, "enhanced": enhanced * gain}
     lag = align.lag(enhanced, mixed.clean)
     about |= {

@@ -244,6 +244,20 @@ class Listen(Parameters):
     device: Device = "auto"
 
 
+class Bench(Parameters):
+    """`bench`: what the engines are measured with, and how long."""
+
+    speech_dir: Folder = ""
+    noise_dir: Folder = ""
+    n_files: Count = 12
+    snr_db: list[Annotated[float, Field(ge=-30, le=60)]] = Field([-5.0, 5.0, 15.0], min_length=1)
+    batch_sizes: list[Annotated[int, Field(ge=1, le=256)]] = Field([1, 4, 8, 16, 32], min_length=1)
+    n_repeats: Count = 3
+    n_hops: Annotated[int, Field(ge=10)] = 1000
+    minutes: list[Positive] = Field([1.0, 5.0, 20.0], min_length=1)
+    seed: Seed = 0
+
+
 def build(model: type[Parameters], given: dict[str, Any]) -> Parameters:
     """`model` with the values `given`, the rest at its defaults.
 

@@ -19,6 +19,7 @@ TINY = {
     "check": ["-p", "n_examples", "1"],
     "train": "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1".split(),
     "listen": ["-p", "n_players", "1", "-p", "n_bootstrap", "200"],
+    "bench": "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1]".split(),
 }
 
 
@@ -47,7 +48,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chain(sources, tmp_path_factory):
-    """prepare -> inspect -> check -> train -> listen, once: the processes by notebook."""
+    """prepare -> inspect -> check -> train -> listen, and bench, once: the processes by notebook."""
     out = tmp_path_factory.mktemp("executed")
     folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
     done = {}
@@ -66,7 +67,9 @@ def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself
     assert set(run.data.params) == declared
     assert {f"notebook/{name}.ipynb", f"notebook/{name}.html"} <= artifacts(run, "notebook")
     assert len(artifacts(run, "figures")) >= 2
-    expected = {"host", "pid", "git_dirty", "notebook"} | ({"manifest_sha256"} if name != "inspect" else set())
+    expected = {"host", "pid", "git_dirty", "notebook"} | (
+        {"manifest_sha256"} if name not in ("inspect", "bench") else set()
+    )
     assert expected <= set(run.data.tags)
 
 
