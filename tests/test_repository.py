@@ -13,10 +13,11 @@ import lib
 ORDER = """
     progress params store origin tracking
     audio metrics figures spectra
-    demo sources degrade deepfilter align pairs data generator discriminators losses train restore listening bench
+    demo sources degrade deepfilter_network deepfilter align pairs data
+    generator discriminators losses train restore listening bench
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
-HEART = {"deepfilter", "generator", "discriminators", "losses"}
+HEART = {"deepfilter_network", "deepfilter", "generator", "discriminators", "losses"}
 ALLOWED = {"torch", "torchaudio", "numpy", "onnx", "onnxruntime", "safetensors"}
 
 
