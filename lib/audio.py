@@ -3,6 +3,7 @@
 `soundfile` reads and writes, `soxr` resamples (torchaudio's default resampler leaves images 20 dB down).
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+SAMPLE_RATE = 48_000  # Hz, of all that is prepared, trained and restored
 SUFFIXES = frozenset(".wav .flac .ogg .opus .mp3 .aiff .aif .w64 .caf .au".split())
 EXTENSION = ".flac"  # what we write
 SILENT_PEAK = 1e-4  # -80 dBFS: nothing that anybody hears
@@ -36,9 +38,9 @@ class Info(NamedTuple):
         return self.n_samples / self.sample_rate
 
 
-def files(folder: str | Path) -> list[Path]:
-    """Audio files anywhere below `folder`, by their suffix, in the order of their names; hidden ones are left out."""
-    found = (p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+def files(folder: str | Path, glob: str = "**/*") -> list[Path]:
+    """Audio files below `folder` that match `glob`, by their suffix, in the order of their names; hidden ones are left out."""
+    found = (p for p in Path(folder).glob(glob) if p.suffix.lower() in SUFFIXES and p.is_file())
     return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
@@ -51,13 +53,16 @@ def info(path: str | Path) -> Info:
     return Info(head.format, head.subtype, head.samplerate, head.channels, head.frames)
 
 
-def read(path: str | Path, sample_rate: int | None = None, start: int = 0, n_samples: int = -1) -> np.ndarray:
+def read(
+    path: str | Path, sample_rate: int | None = None, start: int = 0, n_samples: int = -1, first_channel: bool = False
+) -> np.ndarray:
     """One channel, the mean of all, as float32 `[T]`.
 
     Args:
         path: any file that libsndfile reads.
         sample_rate: Hz; a file of another rate is resampled. None keeps the file's own rate.
         start, n_samples: the part to read, in samples of the file (-1: to its end).
+        first_channel: take it instead of the mean, which combs what several microphones of a room heard.
 
     Raises:
         AudioError: the file is no audio, holds fewer samples than its header says, or has NaN or infinite samples.
@@ -66,7 +71,8 @@ def read(path: str | Path, sample_rate: int | None = None, start: int = 0, n_sam
         with soundfile.SoundFile(str(path)) as file:
             expected = file.frames - start if n_samples < 0 else n_samples
             file.seek(start)
-            signal = file.read(expected, dtype="float32", always_2d=True).mean(axis=1)
+            signal = file.read(expected, dtype="float32", always_2d=True)
+            signal = signal[:, 0].copy() if first_channel else signal.mean(axis=1)
             own_rate = file.samplerate
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
@@ -104,12 +110,12 @@ def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
     return part.replace(path)
 
 
-def survey(path: Path, root: Path) -> dict:
-    """One row about one file: what its header says, what its samples say, and why it cannot be used, if so.
+def survey(path: Path) -> dict:
+    """What a file's header says, what its samples say, and why it cannot be used, if so.
 
-    `reason` is empty for a usable file; the other columns hold what could be found out.
+    `reason` is empty for a usable file; `content` is a hash of its samples; the rest holds what could be found out.
     """
-    row = {"path": path.relative_to(root).as_posix(), "reason": ""}
+    row = {"reason": ""}
     try:
         head = info(path)
         row |= head._asdict() | {"duration": head.duration}
@@ -117,6 +123,7 @@ def survey(path: Path, root: Path) -> dict:
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
     row |= {"level_db": level_db(signal), "peak": float(np.max(np.abs(signal), initial=0.0))}
+    row["content"] = hashlib.sha256(signal.tobytes()).hexdigest()[:16]
     if row["peak"] < SILENT_PEAK:
         row["reason"] = f"silent (peak {row['peak']:.1e}, expected at least {SILENT_PEAK:.0e})"
     return row
@@ -130,6 +137,25 @@ def within_full_scale(signals: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     peak = max(float(np.max(np.abs(signal), initial=0.0)) for signal in signals.values())
     return signals if peak <= 1 else {name: signal * (0.999 / peak) for name, signal in signals.items()}
+
+
+def clipped_share(signal: np.ndarray) -> float:
+    """Share of the samples that lie in flat tops: three or more in a row at the signal's own peak.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> tone = np.sin(2 * np.pi * 1000 * t)
+    >>> round(clipped_share(np.clip(tone, -0.9, 0.9)), 2), clipped_share(tone), clipped_share(np.zeros(9))
+    (0.29, 0.0, 0.0)
+    """
+    peak = np.max(np.abs(signal), initial=0.0)
+    if not peak:
+        return 0.0
+    n_flat = 0
+    for side in (signal, -signal):
+        at = np.pad(side >= peak * (1 - 1e-6), 2)
+        third = at[2:] & at[1:-1] & at[:-2]  # of three in a row
+        n_flat += int(np.count_nonzero(third[2:] | third[1:-1] | third[:-2]))
+    return n_flat / len(signal)
 
 
 def level_db(signal: np.ndarray) -> float:

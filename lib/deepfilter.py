@@ -159,18 +159,18 @@ def load(settings: Settings = DEFAULTS, device: str = "cpu") -> "DeepFilter":
     return DeepFilter(settings).to(device).eval().requires_grad_(False)
 
 
-def identity(settings: Settings = DEFAULTS) -> dict[str, str]:
-    """Engine, hash of the weights and settings: part of every manifest row.
+def identity(settings: Settings = DEFAULTS, device: str = "cpu") -> dict[str, str]:
+    """Engine, hash of the weights, settings and device: part of every manifest row, since the output follows from them.
 
     Raises `RuntimeError` if the installed weights are not the official ones.
 
     >>> sorted(identity())
-    ['df_engine', 'df_settings', 'df_weights_sha256']
+    ['df_device', 'df_engine', 'df_settings', 'df_weights_sha256']
     """
     deepfilter_network.archive()
     chosen = " ".join(f"{name}={value:g}" for name, value in settings._asdict().items())
     version = f"{ENGINE}, weights of {WEIGHTS_FROM} {metadata.version(WEIGHTS_FROM)}"
-    return {"df_engine": version, "df_weights_sha256": WEIGHTS_SHA256, "df_settings": chosen}
+    return {"df_engine": version, "df_weights_sha256": WEIGHTS_SHA256, "df_settings": chosen, "df_device": device}
 
 
 class DeepFilter(nn.Module):

@@ -1,6 +1,6 @@
-"""clean -> noisy: reverberation, noise at an SNR over active speech, a level. Drawn by `pairs`, applied here, bent nowhere.
+"""clean -> noisy: a room, noises at an SNR over active speech, a level, faults of the recorder. Drawn by `plan`, applied here.
 
-Everything is a pure function of arrays `[T]` at 48 kHz and numbers.
+Everything is a pure function of arrays `[T]` at 48 kHz and numbers. Nothing is bent unless `clip_db` asks for it.
 """
 
 from typing import NamedTuple
@@ -8,31 +8,42 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import fftconvolve
 
+from lib import audio
+from lib.audio import SAMPLE_RATE
+
 FRAME = 960  # 20 ms at 48 kHz, over which speech counts as active or not
 ACTIVE_DB = 40.0  # a frame is active within this of the loudest one
 SILENT = 1e-7  # RMS (-140 dBFS) below which there is nothing to set a level by
+HEADROOM = 0.99  # highest peak of the target
 
 
 class Mixture(NamedTuple):
-    """The parts of a noisy recording at their final level: `noisy = speech + noise`, `clean` is the target."""
+    """A noisy recording and its parts at their final level.
+
+    `noisy = speech + noise` unless the recorder has faults; `clean` is the target; `gain` is what the clean recording was
+    multiplied with.
+    """
 
     clean: np.ndarray
     speech: np.ndarray
     noise: np.ndarray
     noisy: np.ndarray
+    gain: float
 
 
 def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: np.ndarray | None = None,
-        early: int = 0) -> Mixture:  # fmt: skip
-    """Put speech into a room and into noise.
+        early: int = 0, lowpass_hz: float = 0.0, clip_db: float = 0.0) -> Mixture:  # fmt: skip
+    """Put speech into a room, into noise and through a recorder.
 
     Args:
         clean: dry speech `[T]`.
         noise: `[T]`, of the same length.
         snr_db: level of the (reverberant) speech over the noise, both where speech is active.
-        scale: peak of `noisy`, in (0, 1]; speech and noise get the same gain, so nothing is ever clipped.
+        scale: peak of `noisy`, in (0, 1]; all parts get the same gain. It is lower where the target would pass full scale.
         rir: impulse response that starts with its direct path (`direct_path` cuts it so); None is no room.
-        early: samples of the response behind the direct path that belong to the target.
+        early: samples of the response behind the direct path that belong to the target; 0: the target is dry.
+        lowpass_hz: the recorder hears nothing above it; 0: it hears everything.
+        clip_db: the recorder clips what lies this far below the peak; 0: it does not.
 
     Raises:
         ValueError: speech or noise is silent where speech should be active.
@@ -50,9 +61,14 @@ def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: 
     if noise_rms < SILENT:
         raise ValueError(f"noise is silent where speech is active (RMS {noise_rms:.1e})")
     noise = noise * (speech_rms / noise_rms * 10 ** (-snr_db / 20))
-    gain = scale / max(np.abs(speech + noise).max(), np.abs(target).max())
-    speech, noise, target = (np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target))
-    return Mixture(target, speech, noise, speech + noise)
+    heard = low_pass(speech + noise, lowpass_hz) if lowpass_hz else speech + noise
+    ceiling = np.abs(heard).max() * 10 ** (-clip_db / 20)
+    gain = min(scale / ceiling, HEADROOM / np.abs(target).max())
+    speech, noise, target, heard = (
+        np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target, heard)
+    )
+    noisy = heard if lowpass_hz else speech + noise
+    return Mixture(target, speech, noise, clip(noisy, gain * ceiling) if clip_db else noisy, gain)
 
 
 def active(speech: np.ndarray) -> np.ndarray:
@@ -80,6 +96,37 @@ def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
     return 20 * float(np.log10(max(_rms(speech[mask]), 1e-30) / max(_rms(noise[mask]), 1e-30)))
 
 
+def add(noise: np.ndarray, second: np.ndarray, second_db: float) -> np.ndarray:
+    """Two noises `[T]` at once, the second `second_db` above the first (RMS; negative: below it).
+
+    >>> add(np.array([1.0, -1.0]), np.array([0.2, 0.2]), 0.0).tolist()
+    [2.0, 0.0]
+    """
+    return noise + second * (_rms(noise) / max(_rms(second), SILENT) * 10 ** (second_db / 20))
+
+
+def low_pass(signal: np.ndarray, cutoff_hz: float) -> np.ndarray:
+    """What a recording at a sample rate of `2 * cutoff_hz` holds of `signal` `[T]`: linear phase, in its place.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> after = low_pass(np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 6000 * t), 4000)
+    >>> bool(np.abs(after - np.sin(2 * np.pi * 1000 * t))[4_800:-4_800].max() < 1e-3)
+    True
+    """
+    rate = round(2 * cutoff_hz)
+    narrow = audio.resample(audio.resample(signal, SAMPLE_RATE, rate), rate, SAMPLE_RATE)[: len(signal)]
+    return np.pad(narrow, (0, len(signal) - len(narrow)))
+
+
+def clip(signal: np.ndarray, ceiling: float) -> np.ndarray:
+    """`signal` with everything beyond +-`ceiling` cut off.
+
+    >>> clip(np.array([0.1, -0.7, 0.4]), 0.5).tolist()
+    [0.1, -0.5, 0.4]
+    """
+    return np.clip(signal, -ceiling, ceiling)
+
+
 def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
     """Cut a response `[T]` so that it starts with its direct path at gain 1, and say how many samples came before.
 
@@ -87,8 +134,8 @@ def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
 
     Raises `ValueError` for a silent response.
 
-    >>> response, room_lag = direct_path(np.array([0.0, 0.0, 0.5, 0.125]))
-    >>> response.tolist(), room_lag
+    >>> response, n_before = direct_path(np.array([0.0, 0.0, 0.5, 0.125]))
+    >>> response.tolist(), n_before
     ([1.0, 0.25], 2)
     """
     level = np.abs(rir)
@@ -98,6 +145,18 @@ def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
     while first + 1 < len(level) and level[first + 1] > level[first]:  # up the slope to its top
         first += 1
     return (rir[first:] / rir[first]).astype(np.float32), first
+
+
+def t60(rir: np.ndarray, sample_rate: int) -> float:
+    """Seconds in which a room's energy decays by 60 dB: twice the fall of Schroeder's integral between -5 and -35 dB.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> round(t60(10 ** (-3 * t / 0.5), 48_000), 3)
+    0.5
+    """
+    energy = np.cumsum(np.square(rir, dtype=np.float64)[::-1])[::-1]
+    level = 10 * np.log10(np.maximum(energy / energy[0], 1e-12))
+    return float(2 * (np.argmax(level < -35) - np.argmax(level < -5)) / sample_rate)
 
 
 def loop(noise: np.ndarray, offset: int, n_samples: int, fade: int = 960) -> np.ndarray:

@@ -21,10 +21,10 @@ import numpy as np
 from filelock import FileLock
 from scipy.signal import butter, sosfilt
 
-from lib import RUNS, audio
+from lib import RUNS, audio, degrade
+from lib.audio import SAMPLE_RATE  # of noises and rooms; speech stays at the voice's own 22.05 kHz
 from lib.progress import progress
 
-SAMPLE_RATE = 48_000  # Hz of noises and rooms; speech stays at the voice's own 22.05 kHz
 SENTENCES = Path(__file__).with_name("sentences.txt").read_text().splitlines()
 N_CORPUS = 160  # the first sentences are the corpus, the others only babble
 LENGTH_SCALES = (0.85, 1.0, 1.15, 1.3)  # of successive sentences: fast to slow
@@ -82,23 +82,11 @@ def make_rooms(folder: str | Path = RUNS / "rooms", n_rooms: int = 12, seed: int
         for i in progress(range(n_rooms), "rooms"):
             if not list(part.glob(f"room_{i + 1:02d}_*")):
                 rir = _room(np.random.default_rng((seed, i)), np.linspace(*T60_SECONDS, n_rooms)[i])
-                name = f"room_{i + 1:02d}_t60_{t60(rir, SAMPLE_RATE):.2f}"
+                name = f"room_{i + 1:02d}_t60_{degrade.t60(rir, SAMPLE_RATE):.2f}"
                 audio.write(part / f"{name}{audio.EXTENSION}", rir, SAMPLE_RATE)
 
     _once(folder, {"version": 1, "n_rooms": n_rooms, "seed": seed}, fill)
     return folder
-
-
-def t60(rir: np.ndarray, sample_rate: int) -> float:
-    """Seconds in which a room's energy decays by 60 dB: twice the fall of Schroeder's integral between -5 and -35 dB.
-
-    >>> t = np.arange(48_000) / 48_000
-    >>> round(t60(10 ** (-3 * t / 0.5), 48_000), 3)
-    0.5
-    """
-    energy = np.cumsum(np.square(rir, dtype=np.float64)[::-1])[::-1]
-    level = 10 * np.log10(np.maximum(energy / energy[0], 1e-12))
-    return float(2 * (np.argmax(level < -35) - np.argmax(level < -5)) / sample_rate)
 
 
 def _once(folder: Path, settings: dict, fill: Callable[[Path], None]) -> None:

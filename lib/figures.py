@@ -176,6 +176,40 @@ def lines(
     return figure
 
 
+@styled
+def timbre_profile(table: pd.DataFrame, title: str = "") -> Figure:
+    """What DeepFilterNet3 took of each ERB band: the medians over pairs for each SNR, and below them each with its quartiles.
+
+    Args:
+        table: as from `verify.profile`: columns `snr_db hz low median high n_pairs`.
+    """
+    groups = list(table.groupby("snr_db"))
+    figure, axes = blank(2, max(len(groups), 1), height=7.2, sharey="row", height_ratios=[3, 2])
+    grid, (whole, *unused) = axes[0].get_gridspec(), axes[: max(len(groups), 1)]
+    for ax in unused:
+        ax.remove()
+    whole.set_subplotspec(grid[0, :])
+    colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(len(groups), 1)))
+    for (snr_db, rows), ax, colour in zip(groups, axes[len(axes) // 2 :], colours, strict=False):
+        whole.plot(_erb(rows["hz"]), rows["median"], color=colour, label=f"{snr_db:g} dB SNR", marker="o", markersize=4)
+        ax.fill_between(_erb(rows["hz"]), rows["low"], rows["high"], color=colour, alpha=0.3, linewidth=0)
+        ax.plot(_erb(rows["hz"]), rows["median"], color=colour)
+        ax.set_title(f"{snr_db:g} dB, n = {rows['n_pairs'].max():,}", fontsize=11)
+        _erb_axis(ax, (250, 1000, 4000, 16_000))
+    if groups:
+        whole.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6)
+        whole.text(1, 0, " as clean", transform=whole.get_yaxis_transform(), va="center", fontsize=11)
+        _erb_axis(whole, (100, 250, 500, 1000, 2000, 4000, 8000, 16_000))
+        axes[len(groups)].set_ylabel("median and quartiles (dB)", fontsize=11)
+    else:
+        axes[-1].remove()
+        say(whole, "no pairs")
+    whole.set_ylabel("enhanced re clean (dB)")
+    figure.supxlabel("frequency (Hz), ERB scale", fontsize=13)
+    figure.suptitle(title)
+    return figure
+
+
 # -- training and scores ---------------------------------------------------------------------------------------------
 
 
@@ -356,6 +390,16 @@ def say(ax: Axes, text: str) -> None:
 
 def _cycle(things: Sequence) -> list:
     return list(things) * 20
+
+
+def _erb(hz) -> np.ndarray:
+    """Number of equivalent rectangular bandwidths below a frequency (Glasberg and Moore, 1990)."""
+    return 21.4 * np.log10(1 + 0.00437 * np.asarray(hz, float))
+
+
+def _erb_axis(ax: Axes, ticks: Sequence[int]) -> None:
+    ax.axhline(0, color=COLOURS["clean"], linewidth=1)
+    ax.set_xticks(_erb(ticks), [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks])
 
 
 def _classes(column: pd.Series) -> tuple[pd.Series, list[str]]:

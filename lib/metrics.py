@@ -16,12 +16,12 @@ import scipy.signal
 from scipy.ndimage import median_filter
 
 from lib import audio
+from lib.audio import SAMPLE_RATE  # the one at which LSD and MCD are defined
 
 NAMES = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
 SIGN = {name: -1 if name.startswith(("lsd", "mcd")) else 1 for name in NAMES}  # times the score: higher is better
 BEST = {"pesq": 4.643888, "estoi": 1.0, "si_sdr_db": np.inf, "lsd_db": 0.0, "lsd_above_4k_db": 0.0, "mcd_db": 0.0}
 
-SAMPLE_RATE = 48_000  # Hz, the one at which LSD and MCD are defined
 N_FFT, HOP_LENGTH = 2048, 512
 FLOOR_DB = -80.0  # re a full-scale sine; with a floor of -134 dB the score is about silence that nobody hears
 ACTIVE_DB = 40.0  # frames of the reference this far below its loudest one are left out

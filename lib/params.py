@@ -68,6 +68,31 @@ def _folder(value: str) -> str:
     return value
 
 
+def _file(value: str) -> str:
+    if value and not resolve(value).is_file():
+        raise ValueError(
+            f"expected a file, found {'a folder' if resolve(value).exists() else 'none'} at {resolve(value)}"
+        )
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        groups = re.compile(value).groups
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    if value and not groups:
+        raise ValueError("expected a group in brackets, which is the speaker, like 'reader_(\\d+)'")
+    return value
+
+
+def _glob(value: str) -> str:
+    if not value or value.startswith("/") or ".." in value.split("/"):
+        raise ValueError("expected a pattern of paths below the folder, like '**/*_mic1.flac'")
+    return value
+
+
+Glob = Annotated[str, AfterValidator(_glob)]
 Name = Annotated[str, AfterValidator(_plain_name)]
 Text = Annotated[str, BeforeValidator(_text)]
 Folder = Annotated[str, AfterValidator(_folder)]  # "": not given
@@ -111,11 +136,24 @@ class Prepare(Parameters):
     speech_dir: Folder = ""
     noise_dir: Folder = ""
     rir_dir: Folder = ""
+    speech_glob: Glob = "**/*"
+    noise_glob: Glob = "**/*"
+    speaker_pattern: Annotated[str, AfterValidator(_pattern)] = ""
+    noisy_dir: Folder = ""
+    pairs_csv: Annotated[str, AfterValidator(_file)] = ""
+    own_max_lag_ms: Annotated[float, Field(gt=0, le=10_000)] = 500.0
+    own_max_length_difference: Annotated[float, Field(ge=0)] = 1.0
     seed: Seed = 0
     items_per_utterance: Count = 2
     snr_db: list[Annotated[float, Field(ge=-30, le=60)]] = Field([-5.0, 0.0, 5.0, 10.0, 15.0], min_length=1)
+    p_second_noise: Share = 0.1
     p_reverb: Share = 0.3
     early_ms: Annotated[float, Field(ge=0, le=500)] = 50.0
+    p_lowpass: Share = 0.0
+    lowpass_hz: list[Annotated[float, Field(ge=2000, lt=24_000)]] = Field(
+        [4000.0, 8000.0, 11025.0, 16000.0], min_length=1
+    )
+    p_clip: Share = 0.0
     scale_min: Annotated[float, Field(gt=0, le=1)] = 0.05
     scale_max: Annotated[float, Field(gt=0, le=1)] = 0.95
     valid_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
@@ -125,12 +163,26 @@ class Prepare(Parameters):
     segment_length: Segment = 48000
     save_segment_length: Annotated[int, Field(ge=0)] = 0
     min_duration: Annotated[float, Field(ge=0)] = 0.5
+    device: Literal["cpu", "cuda"] = "cpu"
     n_processes: Count = 2
+    dask_address: str = ""
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         return _checked(
             self,
+            (
+                not self.noisy_dir or bool(self.speech_dir),
+                f"noisy_dir = {self.noisy_dir!r}: expected speech_dir beside it, the folder of the clean recordings",
+            ),
+            (
+                not self.pairs_csv or not (self.noisy_dir or self.speech_dir),
+                f"pairs_csv = {self.pairs_csv!r}: expected neither speech_dir nor noisy_dir beside it, since it names the files",
+            ),
+            (
+                not (self.pairs_csv or self.noisy_dir) or not (self.noise_dir or self.rir_dir or self.holdout_noises),
+                "noise_dir, rir_dir, holdout_noises: expected none of them with own pairs, which are not mixed",
+            ),
             (
                 self.save_segment_length == 0 or self.save_segment_length >= self.segment_length,
                 f"save_segment_length = {self.save_segment_length}: expected 0 (whole utterances) or at least"
@@ -170,7 +222,9 @@ class Check(Parameters):
 
     corpus: Name = "demo"
     max_lag_ms: Weight = 0.5
+    max_room_lag_ms: Weight = 0.5
     max_snr_error_db: Weight = 0.5
+    min_level_db: float = -60.0
     max_bad_share: Share = 0.0
     n_examples: Annotated[int, Field(ge=0, le=50)] = 3
     n_processes: Count = 2
@@ -255,6 +309,7 @@ class Bench(Parameters):
     n_repeats: Count = 3
     n_hops: Annotated[int, Field(ge=10)] = 1000
     minutes: list[Positive] = Field([1.0, 5.0, 20.0], min_length=1)
+    n_lag_pairs: Annotated[int, Field(ge=5)] = 50
     seed: Seed = 0
 
 

@@ -1,25 +1,26 @@
 """Folders of speech, noise and rooms: which are used, what is in their files, and which of them are of no use, and why."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from joblib import Parallel, delayed
 
-from lib import audio, demo, metrics
-from lib.progress import progress
+from lib import audio, demo, jobs, metrics
+from lib.audio import SAMPLE_RATE
 
-SAMPLE_RATE = 48_000
 N_SPLITS = 3  # train, valid, test: each wants a file of its own
 LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "GSM610", "ULAW", "ALAW")
 
 
 class Sources(NamedTuple):
-    """Folders of speech (one folder per speaker), noise and room impulse responses."""
+    """Folders of speech (one folder per speaker), noise and room impulse responses; or of speech and its noisy recordings."""
 
     speech: Path
-    noise: Path
-    room: Path
+    noise: Path | None = None
+    room: Path | None = None
+    noisy: Path | None = None
 
 
 def choose(speech_dir: str = "", noise_dir: str = "", rir_dir: str = "") -> Sources:
@@ -31,32 +32,58 @@ def choose(speech_dir: str = "", noise_dir: str = "", rir_dir: str = "") -> Sour
     return Sources(speech, noise, room or demo.make_rooms())
 
 
+def of(p) -> Sources:
+    """What `prepare` is to read, from its parameters (params.Prepare): own pairs, or folders to mix."""
+    if p.pairs_csv:
+        folder = place(p.pairs_csv).parent
+        return Sources(folder, noisy=folder)
+    if p.noisy_dir:
+        return Sources(place(p.speech_dir), noisy=place(p.noisy_dir))
+    return choose(p.speech_dir, p.noise_dir, p.rir_dir)
+
+
 def place(given: str) -> Path:
     """Where a folder that a user names lies; a relative path counts from where the command was typed."""
     return Path(given).expanduser().resolve()
 
 
 def survey(
-    root: Path, kind: str, n_processes: int = 1, min_duration: float = 0.0, bandwidth: bool = False
+    root: Path,
+    kind: str,
+    n_processes: int = 1,
+    min_duration: float = 0.0,
+    bandwidth: bool = False,
+    glob: str = "**/*",
+    only: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Every audio file below `root`, read whole: a row each with header, level, peak and, in `reason`, why it is of no use.
 
+    A file that holds the same audio as one before it is of no use, except among `only`: it could be in two splits.
+
     Args:
-        kind: speech, noise or room; the column `kind`.
+        kind: what these files are; the column `kind`.
         min_duration: seconds; a shorter file is of no use.
         bandwidth: find out what each file really holds, too (column `bandwidth_hz`).
+        glob: the files that count, as a pattern of paths below `root`.
+        only: read these paths alone.
 
     Raises:
         ValueError: there is no audio file.
     """
-    found = audio.files(root)
+    found = [path.relative_to(root).as_posix() for path in audio.files(root, glob)] if only is None else only
     if not found:
-        raise ValueError(f"{root}: no {kind} files in it (looked for {' '.join(sorted(audio.SUFFIXES))})")
-    jobs = (delayed(_survey_file)(path, root, kind, min_duration, bandwidth) for path in found)
-    rows = Parallel(n_processes, return_as="generator", inner_max_num_threads=1)(jobs)
-    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak"]
+        looked_for = f"{glob} with the endings {' '.join(sorted(audio.SUFFIXES))}"
+        raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
+    arguments = [(path, root, kind, min_duration, bandwidth) for path in found]
+    rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
+    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak", "content"]
     columns += ["bandwidth_hz"] if bandwidth else []
-    return pd.DataFrame(list(progress(rows, f"reading {kind}", total=len(found)))).reindex(columns=columns)
+    table = pd.DataFrame(rows).reindex(columns=columns)
+    if only is None:
+        first = table[table.reason == ""].groupby("content").path.transform("first").reindex(table.index)
+        twin = first.notna() & (first != table.path)
+        table.loc[twin, "reason"] = "the same audio as " + first[twin]
+    return table
 
 
 def remarks(files: pd.DataFrame) -> pd.Series:
@@ -81,19 +108,32 @@ def enough(root: Path, kind: str, table: pd.DataFrame) -> pd.DataFrame:
     return table[table.reason == ""]
 
 
-def speaker(path: str, root: Path) -> str:
-    """The first folder below `speech_dir`; without one, the name of `speech_dir` itself.
+def speaker(path: str, root: Path, pattern: str = "") -> str:
+    r"""The first folder below `speech_dir`; without one, the name of `speech_dir` itself.
+
+    Args:
+        pattern: a regular expression whose first group in the path is the speaker, for names like `book_00_reader_06709_0.wav`.
+
+    Raises:
+        ValueError: `pattern` is not found in the path.
 
     >>> speaker("p225/wav48/p225_001.wav", Path("vctk")), speaker("a.wav", Path("anna"))
     ('p225', 'anna')
+    >>> speaker("read/book_00_reader_06709_0.wav", Path("dns"), r"reader_(\d+)")
+    '06709'
     """
+    if pattern:
+        found = re.search(pattern, path)
+        if not found:
+            raise ValueError(f"speaker_pattern = {pattern!r} is not found in {path}: every path must tell its speaker")
+        return found[1]
     return path.split("/")[0] if "/" in path else root.name
 
 
-def _survey_file(path: Path, root: Path, kind: str, min_duration: float, bandwidth: bool) -> dict:
-    row = {"kind": kind} | audio.survey(path, root)
+def _survey_file(path: str, root: Path, kind: str, min_duration: float, bandwidth: bool) -> dict:
+    row = {"kind": kind, "path": path} | audio.survey(root / path)
     if not row["reason"] and row["duration"] < min_duration:
         row["reason"] = f"{row['duration']:.3f} s long, expected at least {min_duration} s"
     if bandwidth and not row["reason"]:
-        row["bandwidth_hz"] = metrics.bandwidth_hz(audio.read(path, SAMPLE_RATE), SAMPLE_RATE)
+        row["bandwidth_hz"] = metrics.bandwidth_hz(audio.read(root / path, SAMPLE_RATE), SAMPLE_RATE)
     return row

@@ -49,7 +49,7 @@ def odd_and_bad_speech(root: Path) -> dict[str, str]:
     """More speech files below `root`: name -> the reason to skip it, empty for one that is to be used."""
     write(root / "odd" / "prompt_8k.wav", voiced(1.5, 1, 8_000), 8_000, "PCM_16")
     write(root / "odd" / "stereo.wav", np.stack([voiced(1.5, 2), voiced(1.5, 2) / 2], axis=1), subtype="PCM_16")
-    write(root / "odd" / "deep.wav", voiced(1.5, 3), subtype="PCM_24")
+    write(root / "odd" / "deep.wav", voiced(1.5, 23), subtype="PCM_24")
     write(root / "odd" / "vorbis_44k.ogg", voiced(1.5, 4, 44_100), 44_100)
     (root / "odd" / "text.wav").write_text("this is no audio\n")
     whole = write(root / "odd" / "truncated.flac", voiced(2.0, 5)).read_bytes()

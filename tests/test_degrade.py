@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib import degrade
+from lib import align, audio, degrade
 
 RATE = 48_000
 
@@ -77,3 +77,40 @@ def test_a_short_noise_goes_round_without_a_click():
     steepest = np.abs(np.diff(tone)).max()
     assert np.abs(np.diff(long)).max() < 3 * steepest
     assert abs(tone[-1] - tone[0]) > 10 * steepest  # the seam that a plain repetition has
+
+
+def test_two_noises_at_once_keep_their_distance_and_the_snr(voice, noise):
+    other = np.random.default_rng(1).standard_normal(len(noise)).astype(np.float32)
+    both = degrade.add(noise, 7 * other, -6.0)
+    second = both - noise
+    assert 20 * np.log10(second.std() / noise.std()) == pytest.approx(-6.0, abs=0.01)
+    mixed = degrade.mix(voice, both, 10.0, 0.5)
+    assert degrade.snr_db(mixed.speech, mixed.noise) == pytest.approx(10.0, abs=0.01)
+
+
+def test_a_band_limited_recording_holds_nothing_above_and_is_in_its_place(voice, noise):
+    mixed = degrade.mix(voice, noise, 5.0, 0.5, lowpass_hz=4000.0)
+    assert np.abs(mixed.noisy).max() == pytest.approx(0.5, abs=1e-6)
+    level = 20 * np.log10(np.abs(np.fft.rfft(mixed.noisy * np.hanning(len(mixed.noisy)))) + 1e-9)
+    hz = np.fft.rfftfreq(len(mixed.noisy), 1 / RATE)
+    assert level[hz > 4_200].max() < level[hz < 3_600].mean() - 60
+    assert align.lag(mixed.noisy, mixed.speech + mixed.noise).samples == 0
+    assert np.abs(np.fft.rfft(mixed.noise))[hz > 4_200].mean() > 1  # the parts and the target keep their band
+
+
+def test_a_clipped_recording_is_flat_at_its_peak_and_true_below(voice, noise):
+    mixed = degrade.mix(voice, noise, 5.0, 0.5, clip_db=6.0)
+    heard = mixed.speech + mixed.noise
+    assert np.abs(mixed.noisy).max() == pytest.approx(0.5, abs=1e-6)
+    assert np.abs(heard).max() == pytest.approx(0.5 * 10 ** (6 / 20), rel=1e-5)
+    below = np.abs(heard) < 0.49
+    np.testing.assert_array_equal(mixed.noisy[below], heard[below])
+    assert audio.clipped_share(mixed.noisy) > 0 == audio.clipped_share(mixed.clean)
+
+
+@pytest.mark.parametrize("clip_db", [0.0, 12.0])
+def test_a_target_never_passes_full_scale(voice, noise, clip_db):
+    opposite = -0.9 * voice + 0.01 * noise  # takes away most of the speech: noisy is far below clean
+    mixed = degrade.mix(voice, opposite, 1.0, 0.9, clip_db=clip_db)
+    assert np.abs(mixed.clean).max() <= 0.99 + 1e-6 and np.abs(mixed.noisy).max() < 0.9
+    np.testing.assert_allclose(mixed.clean, mixed.gain * voice, atol=1e-6)

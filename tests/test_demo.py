@@ -145,4 +145,4 @@ def test_rooms_start_with_their_direct_path(made):
 def test_t60_of_decaying_noise_is_its_decay_time(seconds):
     t = np.arange(RATE) / RATE
     decaying = np.random.default_rng(0).standard_normal(RATE) * 10 ** (-3 * t / seconds)
-    assert demo.t60(decaying, RATE) == pytest.approx(seconds, rel=0.03)
+    assert degrade.t60(decaying, RATE) == pytest.approx(seconds, rel=0.03)

@@ -194,3 +194,15 @@ def test_lines_draw_a_panel_for_each_label_and_start_at_0_where_asked():
     assert [ax.get_ylabel() for ax in figure.axes] == ["ratio", "memory (MB)"] and second.get_xlabel() == "batch size"
     assert [line.get_ydata().tolist() for line in first.lines] == [[5.0, 7.0, 8.0], [4.0, 6.0, 7.0]]
     assert first.get_ylim() == pytest.approx((0, 8.8)) and second.get_ylim() == pytest.approx((0, 2.2))
+
+
+def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_below():
+    hz = np.geomspace(100, 20_000, 8)
+    tables = [pd.DataFrame({"snr_db": snr_db, "hz": hz, "low": -4.0, "median": -2.0 + snr_db / 10, "high": 0.0, "n_pairs": 7})
+              for snr_db in (-5.0, 5.0, 15.0)]  # fmt: skip
+    whole, *single = figures.timbre_profile(pd.concat(tables), "taken").axes
+    assert [line.get_label() for line in whole.lines[:3]] == ["-5 dB SNR", "5 dB SNR", "15 dB SNR"]
+    assert [line.get_ydata()[0] for line in whole.lines[:3]] == [-2.5, -1.5, -0.5]
+    assert [ax.get_title() for ax in single] == ["-5 dB, n = 7", "5 dB, n = 7", "15 dB, n = 7"]
+    assert [label.get_text() for label in whole.get_xticklabels()][:3] == ["100", "250", "500"]
+    assert len(figures.timbre_profile(tables[0][:0]).axes) == 1  # "no pairs"

@@ -19,7 +19,9 @@ TINY = {
     "check": ["-p", "n_examples", "1"],
     "train": "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1".split(),
     "listen": ["-p", "n_players", "1", "-p", "n_bootstrap", "200"],
-    "bench": "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1]".split(),
+    "bench": (
+        "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1] -p n_lag_pairs 5"
+    ).split(),
 }
 
 
@@ -207,5 +209,5 @@ def test_check_raises_after_its_figures_when_a_pair_is_late(chain, tmp_path):
     run = newest("check")
     assert done.returncode == 1 and run.info.status == "FAILED"
     assert run.data.tags["verdict"] == "refused" and run.data.metrics["pairs/bad"] == 1
-    assert f"{row.id}: lag 20.00 ms" in tracking.download(run.info.run_id, "verdict.txt").read_text()
+    assert f"{row.id}: enhanced 20.00 ms behind noisy" in tracking.download(run.info.run_id, "verdict.txt").read_text()
     assert {"figures/lag.png", "figures/snr.png", "figures/levels.png"} <= artifacts(run, "figures")

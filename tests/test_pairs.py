@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from signals import RATE, good_sources, odd_and_bad_speech
 
-from lib import align, audio, degrade, pairs, params, sources
+from lib import align, audio, degrade, pairs, params, plan, sources, verify
 
 
 def prepare(root, corpus, **given):
@@ -15,8 +15,8 @@ def prepare(root, corpus, **given):
         params.Prepare, {"corpus": corpus, "items_per_utterance": 2, "n_processes": 1, "p_reverb": 0.5} | given
     )
     folders = sources.choose(root / "speech", root / "noise", root / "rooms")
-    plan = pairs.plan(p, folders)
-    return plan, folders, pairs.render(corpus, plan, folders, p.n_processes)
+    made = plan.draw(p, folders)
+    return made, folders, pairs.render(corpus, made, folders, p.n_processes)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def test_the_saved_files_have_the_snr_of_their_row(made):
 
 
 def test_verify_measures_what_the_manifest_claims(made):
-    measured = pairs.verify("laws", made[2])
+    measured = verify.measure("laws", made[2])
     assert len(measured) == len(made[2]) and measured.snr_error_db.abs().max() < 0.01
-    assert (pairs.misses(measured, 0.5, 0.5) == "").all()
+    assert (verify.misses(measured, 0.5, 0.5, 0.5, -60.0) == "").all()
 
 
 def test_a_pair_that_was_shifted_or_swapped_misses_its_gate(root):
@@ -62,8 +62,10 @@ def test_a_pair_that_was_shifted_or_swapped_misses_its_gate(root):
     signal = audio.read(folder / late.enhanced)
     audio.write(folder / late.enhanced, np.concatenate([np.zeros(480), signal[:-480]]), RATE)
     shutil.copy(folder / swapped.clean, folder / swapped.noisy)
-    misses = dict(zip(manifest.id, pairs.misses(pairs.verify("spoilt", manifest), 0.5, 0.5), strict=True))
-    assert misses.pop(late.id) == "lag 10.00 ms"
+    misses = dict(
+        zip(manifest.id, verify.misses(verify.measure("spoilt", manifest), 0.5, 0.5, 0.5, -60.0), strict=True)
+    )
+    assert misses.pop(late.id) == "enhanced 10.00 ms behind noisy"
     assert "SNR off by" in misses.pop(swapped.id)
     assert set(misses.values()) == {""}
 
@@ -71,14 +73,14 @@ def test_a_pair_that_was_shifted_or_swapped_misses_its_gate(root):
 def test_no_speech_noise_or_room_is_in_two_splits(made):
     manifest = made[2]
     assert set(manifest.split) == {"train", "valid", "test"}
-    for column in ("clean_path", "noise_path", "rir"):
+    for column in ("clean_path", "noise_path", "second_noise_path", "rir"):
         used = manifest[manifest[column] != ""].groupby(column).split.nunique()
         assert (used == 1).all(), column
 
 
 def test_held_out_speakers_and_noises_are_in_test_alone(root):
     p = params.build(params.Prepare, {"holdout_speakers": ["speaker1"], "holdout_noises": ["noise2"], "p_reverb": 0})
-    rows = pairs.plan(p, sources.Sources(root / "speech", root / "noise", root / "rooms")).rows
+    rows = plan.draw(p, sources.Sources(root / "speech", root / "noise", root / "rooms")).rows
     assert set(rows[rows.speaker == "speaker1"].split) == {"test"}
     assert set(rows[rows.noise_path == "noise2.flac"].split) == {"test"}
     assert set(rows[rows.split == "test"].group) == {"known speaker", "unseen speaker"}
@@ -86,7 +88,7 @@ def test_held_out_speakers_and_noises_are_in_test_alone(root):
         ValueError, match=r"held-out speaker \['nobody'\] not found: there are \['speaker0', 'speaker1'\]"
     ):
         absent = p.model_copy(update={"holdout_speakers": ["nobody"]})
-        pairs.plan(absent, sources.Sources(root / "speech", root / "noise", root / "rooms"))
+        plan.draw(absent, sources.Sources(root / "speech", root / "noise", root / "rooms"))
 
 
 def test_one_and_two_processes_give_the_same_manifest_and_bytes(made, root):
@@ -97,16 +99,16 @@ def test_one_and_two_processes_give_the_same_manifest_and_bytes(made, root):
 
 
 def test_what_is_done_is_not_done_again_and_what_is_missing_is(made, root):
-    plan, folders, manifest = prepare(root, "resumed")
+    drawn, folders, manifest = prepare(root, "resumed")
     folder = pairs.folder("resumed")
     rows = sorted((folder / "rows").iterdir())
     assert len(rows) == 2
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.flac")}
     rows[1].unlink()  # as if killed before its rows were written
-    again = pairs.render("resumed", plan, folders)
+    again = pairs.render("resumed", drawn, folders)
     pd.testing.assert_frame_equal(again, manifest)
     remade = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
-    first = set(plan.rows[plan.rows.batch == 0].id)
+    first = set(drawn.rows[drawn.rows.batch == 0].id)
     assert remade and not {path.stem for path in remade} & first
 
 
@@ -129,11 +131,11 @@ def test_pieces_have_the_length_that_was_asked_for_and_belong_together(root):
 def test_odd_files_are_used_and_bad_ones_are_named(root, tmp_path):
     shutil.copytree(root, tmp_path / "mixed")
     expected = odd_and_bad_speech(tmp_path / "mixed" / "speech")
-    plan, _, manifest = prepare(tmp_path / "mixed", "odd")
+    drawn, _, manifest = prepare(tmp_path / "mixed", "odd")
     reasons = {
-        path.rpartition("/")[2]: reason for path, reason in zip(plan.skipped.path, plan.skipped.reason, strict=True)
+        path.rpartition("/")[2]: reason for path, reason in zip(drawn.skipped.path, drawn.skipped.reason, strict=True)
     }
-    used = {path.rpartition("/")[2] for path in plan.rows.clean_path}
+    used = {path.rpartition("/")[2] for path in drawn.rows.clean_path}
     assert set(reasons) == {name for name, reason in expected.items() if reason}
     assert used >= {name for name, reason in expected.items() if not reason}
     assert all(reason in reasons[name] for name, reason in expected.items() if reason)
@@ -146,20 +148,20 @@ def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_oth
     shutil.copytree(root, tmp_path / "gone")
     p = params.build(params.Prepare, {"p_reverb": 0, "n_processes": 1})
     folders = sources.Sources(tmp_path / "gone" / "speech", tmp_path / "gone" / "noise", root / "rooms")
-    plan = pairs.plan(p, folders)
+    made = plan.draw(p, folders)
     (tmp_path / "gone" / "speech" / "speaker0" / "s0.wav").unlink()  # between planning and rendering
-    manifest = pairs.render("gone", plan, folders)
+    manifest = pairs.render("gone", made, folders)
     refused = manifest[manifest.verdict == "refused"]
     assert set(refused.clean_path) == {"speaker0/s0.wav"} and refused.reason.str.contains("s0.wav: not readable").all()
     assert (manifest.verdict == "ok").sum() == len(manifest) - len(refused) > 10
-    assert "speaker0/s0.wav" not in set(pd.concat([pairs.usable(manifest, s) for s in pairs.SPLITS]).clean_path)
+    assert "speaker0/s0.wav" not in set(pd.concat([pairs.usable(manifest, s) for s in plan.SPLITS]).clean_path)
 
 
 @pytest.mark.parametrize("missing", ["speech", "noise"])
 def test_an_empty_folder_is_named_before_any_work(root, tmp_path, missing):
     given = {"speech": root / "speech", "noise": root / "noise", "room": root / "rooms", missing: tmp_path}
     with pytest.raises(ValueError, match=f"{tmp_path}: no {missing} files in it"):
-        pairs.plan(params.Prepare(), sources.Sources(**given))
+        plan.draw(params.Prepare(), sources.Sources(**given))
 
 
 def test_a_row_rendered_alone_is_the_saved_one(made):

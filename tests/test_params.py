@@ -97,6 +97,12 @@ def refusal(model, **given):
         (params.Prepare, "snr_db", 5, "list"),
         (params.Prepare, "corpus", "../demo", "plain folder name"),
         (params.Prepare, "valid_share", 0.0, "greater than 0"),
+        (params.Prepare, "speaker_pattern", "reader_", "a group in brackets"),
+        (params.Prepare, "speaker_pattern", "reader_(", "a regular expression"),
+        (params.Prepare, "speech_glob", "/data/*.wav", "below the folder"),
+        (params.Prepare, "p_clip", 1.5, "less than or equal to 1"),
+        (params.Prepare, "device", "auto", "'cpu'"),
+        (params.Prepare, "pairs_csv", "nowhere.csv", "expected a file, found none"),
         (params.Listen, "split", "all", "'valid'"),
     ],
 )
@@ -121,6 +127,10 @@ def test_values_that_do_not_go_together_are_both_shown():
     assert "0.5" in line and "0.4" in line
     (line,) = refusal(params.Prepare, valid_share=0.5, test_share=0.4)
     assert "0.5" in line and "0.4" in line
+    (line,) = refusal(params.Prepare, noisy_dir=".")
+    assert "noisy_dir = '.'" in line and "speech_dir" in line
+    (line,) = refusal(params.Prepare, noisy_dir=".", speech_dir=".", noise_dir=".")
+    assert "noise_dir" in line and "own pairs" in line
     assert params.build(params.Prepare, {"save_segment_length": 48000}).save_segment_length == 48000
 
 

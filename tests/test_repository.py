@@ -11,9 +11,9 @@ import pytest
 import lib
 
 ORDER = """
-    progress params store origin tracking
+    progress jobs params store origin tracking
     audio metrics figures spectra
-    demo sources degrade deepfilter_network deepfilter align pairs data
+    degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
     generator discriminators losses train restore listening bench
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page

@@ -5,7 +5,7 @@ import pytest
 import torch
 from signals import good_sources
 
-from lib import data, losses, pairs, params, restore, sources, train
+from lib import data, losses, pairs, params, plan, restore, sources, train
 from lib.generator import restore as apply
 
 
@@ -28,7 +28,7 @@ def corpus(tmp_path_factory):
     root = good_sources(tmp_path_factory.mktemp("sources"))
     p = params.build(params.Prepare, {"corpus": "train", "items_per_utterance": 1, "p_reverb": 0, "n_processes": 1})
     folders = sources.choose(root / "speech", root / "noise", root / "rooms")
-    manifest = pairs.render("train", pairs.plan(p, folders), folders)
+    manifest = pairs.render("train", plan.draw(p, folders), folders)
     return pairs.folder("train"), {split: pairs.usable(manifest, split) for split in ("train", "valid")}
 
 
