@@ -1,5 +1,5 @@
 # make run    install if needed, then the main job on the embedded corpus: prepare, inspect, check, train, listen
-# make test   install if needed, then all tests
+# make test   install if needed, then all tests, in two processes
 # make lab    JupyterLab;  make ui: the MLflow UI;  make lint: ruff and clean notebooks
 
 PYTHON ?= python3.11
@@ -27,7 +27,7 @@ $(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
 	@mv $(DONE)/$*.unfinished.ipynb $@
 
 test: $(READY)
-	$(BIN)/python -m pytest --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -46,5 +46,5 @@ install: $(READY)
 
 $(READY): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt -e ".[demo,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt -e ".[demo,dask,dev]"
 	@touch $@

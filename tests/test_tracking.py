@@ -41,9 +41,13 @@ def papermill(folder, sources, *words, **settings):
     ]
     nbformat.write(new_notebook(cells=written, metadata={"kernelspec": KERNEL}), folder / "in.ipynb")
     command = [sys.executable, "-m", "papermill", "in.ipynb", *(words or ["out.ipynb"])]
-    return subprocess.Popen(
-        command, cwd=folder, start_new_session=True, **{"stderr": subprocess.PIPE, "text": True} | settings
-    )
+    settings = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": hear_ctrl_c} | settings
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, **settings)
+
+
+def hear_ctrl_c():
+    """A shell that starts the tests in the background has them, and all that they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def only_run(name):
