@@ -123,6 +123,7 @@ def survey(path: Path) -> dict:
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
     row |= {"level_db": level_db(signal), "peak": float(np.max(np.abs(signal), initial=0.0))}
+    row["clipped"] = clipped_share(signal)
     row["content"] = hashlib.sha256(signal.tobytes()).hexdigest()[:16]
     if row["peak"] < SILENT_PEAK:
         row["reason"] = f"silent (peak {row['peak']:.1e}, expected at least {SILENT_PEAK:.0e})"

@@ -25,7 +25,6 @@ SIGNALS = ("clean", "noisy", "enhanced")
 FORMAT = "FLAC PCM_24"
 MAX_DF_LAG = 24  # samples (0.5 ms) that enhanced may surely be off noisy
 SAME_DB = 75.0  # SI-SDR from which on noisy is clean, up to its rounding to 16 bits
-MAX_CLIPPED_SHARE = 0.001  # of the clean samples in flat tops
 TEXT = "id split group speaker clean_path noisy_path noise_path second_noise_path rir verdict reason".split()
 NO_MIXTURE = {  # what the manifest says of a pair that was not mixed here
     "snr_db": np.nan, "scale": np.nan, "noise_path": "", "noise_offset": 0, "second_noise_path": "", "second_noise_offset": 0,
@@ -247,7 +246,7 @@ def _verified(piece: dict[str, np.ndarray], about: dict) -> dict:
     reasons = [
         (not alike, "lengths differ"),
         (np.abs(clean).max() < audio.SILENT_PEAK, "clean is silent"),
-        (found["clipped_clean"] > MAX_CLIPPED_SHARE, f"{found['clipped_clean']:.1%} of clean is clipped"),
+        (found["clipped_clean"] > sources.MAX_CLIPPED_SHARE, f"{found['clipped_clean']:.1%} of clean is clipped"),
         (found["si_sdr_noisy_db"] > SAME_DB, f"noisy is clean (SI-SDR {found['si_sdr_noisy_db']:.0f} dB)"),
         (np.array_equal(noisy, enhanced), "DeepFilterNet3 changed nothing"),
         (np.abs(enhanced).max() < audio.SILENT_PEAK, "DeepFilterNet3 left nothing over"),

@@ -11,6 +11,8 @@ from lib import audio, demo, jobs, metrics
 from lib.audio import SAMPLE_RATE
 
 N_SPLITS = 3  # train, valid, test: each wants a file of its own
+TARGETS = ("speech", "clean")  # kinds of files that are restored towards
+MAX_CLIPPED_SHARE = 0.001  # of a target's samples in flat tops
 LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "GSM610", "ULAW", "ALAW")
 
 
@@ -76,7 +78,7 @@ def survey(
         raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
     arguments = [(path, root, kind, min_duration, bandwidth) for path in found]
     rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
-    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak", "content"]
+    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak", "clipped", "content"]
     columns += ["bandwidth_hz"] if bandwidth else []
     table = pd.DataFrame(rows).reindex(columns=columns)
     if only is None:
@@ -134,6 +136,8 @@ def _survey_file(path: str, root: Path, kind: str, min_duration: float, bandwidt
     row = {"kind": kind, "path": path} | audio.survey(root / path)
     if not row["reason"] and row["duration"] < min_duration:
         row["reason"] = f"{row['duration']:.3f} s long, expected at least {min_duration} s"
+    if not row["reason"] and kind in TARGETS and row["clipped"] > MAX_CLIPPED_SHARE:
+        row["reason"] = f"{row['clipped']:.1%} of it is clipped, expected at most {MAX_CLIPPED_SHARE:.1%}"
     if bandwidth and not row["reason"]:
         row["bandwidth_hz"] = metrics.bandwidth_hz(audio.read(root / path, SAMPLE_RATE), SAMPLE_RATE)
     return row

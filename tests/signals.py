@@ -59,7 +59,10 @@ def odd_and_bad_speech(root: Path) -> dict[str, str]:
     broken[1_000:1_010] = np.nan
     write(root / "odd" / "nan.wav", broken, subtype="FLOAT")
     write(root / "odd" / "short.wav", voiced(0.1, 7))
+    write(root / "odd" / "clipped.wav", np.clip(40 * voiced(1.5, 8), -1, 1), subtype="PCM_16")
+    (root / "odd" / "empty.wav").write_bytes(b"")
     return {
         "prompt_8k.wav": "", "stereo.wav": "", "deep.wav": "", "vorbis_44k.ogg": "", "text.wav": "not readable",
         "truncated.flac": "lost sync", "silent.wav": "silent", "nan.wav": "NaN", "short.wav": "0.100 s long",
+        "clipped.wav": "of it is clipped", "empty.wav": "not readable",
     }  # fmt: skip

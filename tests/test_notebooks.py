@@ -84,7 +84,7 @@ def test_progress_reaches_the_terminal(chain):
 
 def test_skipped_files_are_counted_and_named_in_the_run(chain):
     run = newest("prepare")
-    assert run.data.metrics["files/skipped"] == 5 and run.data.metrics["pairs/refused"] == 0
+    assert run.data.metrics["files/skipped"] == 7 and run.data.metrics["pairs/refused"] == 0
     skipped = pd.read_csv(tracking.download(run.info.run_id, "tables/skipped.csv"))
     assert skipped.path.str.endswith("text.wav").any() and skipped.reason.notna().all()
 
