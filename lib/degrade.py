@@ -11,9 +11,9 @@ from scipy.signal import fftconvolve
 from lib import audio
 from lib.audio import SAMPLE_RATE
 
-FRAME = 960  # 20 ms at 48 kHz, over which speech counts as active or not
+FRAME, STEP = 960, 480  # 20 ms at 48 kHz, over which speech counts as active or not; every 10 ms
 ACTIVE_DB = 40.0  # a frame is active within this of the loudest one
-SILENT = 1e-7  # RMS (-140 dBFS) below which there is nothing to set a level by
+SILENT_DB = -140.0  # RMS re 1, below which there is nothing to set a level by
 HEADROOM = 0.99  # highest peak of the target
 
 
@@ -54,13 +54,12 @@ def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: 
     if rir is not None:
         speech = fftconvolve(clean, rir)[: len(clean)]
         target = fftconvolve(clean, rir[: early + 1])[: len(clean)]
-    mask = active(speech)
-    speech_rms, noise_rms = _rms(speech[mask]), _rms(noise[mask])
-    if speech_rms < SILENT:
-        raise ValueError(f"speech is silent (RMS {speech_rms:.1e})")
-    if noise_rms < SILENT:
-        raise ValueError(f"noise is silent where speech is active (RMS {noise_rms:.1e})")
-    noise = noise * (speech_rms / noise_rms * 10 ** (-snr_db / 20))
+    speech_db, noise_db = active_levels_db(speech, noise)
+    if speech_db < SILENT_DB:
+        raise ValueError(f"speech is silent ({speech_db:.0f} dB)")
+    if noise_db < SILENT_DB:
+        raise ValueError(f"noise is silent where speech is active ({noise_db:.0f} dB)")
+    noise = noise * 10 ** ((speech_db - noise_db - snr_db) / 20)
     heard = low_pass(speech + noise, lowpass_hz) if lowpass_hz else speech + noise
     ceiling = np.abs(heard).max() * 10 ** (-clip_db / 20)
     gain = min(scale / ceiling, HEADROOM / np.abs(target).max())
@@ -71,18 +70,21 @@ def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: 
     return Mixture(target, speech, noise, clip(noisy, gain * ceiling) if clip_db else noisy, gain)
 
 
-def active(speech: np.ndarray) -> np.ndarray:
-    """Mask `[T]` of the samples in active 20 ms frames: those within 40 dB of the loudest.
+def active_levels_db(speech: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+    """RMS levels of speech and of noise, in dB re 1, where speech is active; -inf for silence.
 
-    >>> speech = np.concatenate([np.zeros(960), np.ones(960), 0.001 * np.ones(480)])
-    >>> [int(part.sum()) for part in np.split(active(speech), [960, 1_920])]
-    [0, 960, 0]
+    That is in 20 ms frames, every 10 ms, within 40 dB of the loudest. (Frames that overlap make the level depend least on where
+    they happen to begin.)
+
+    >>> speech = np.concatenate([np.zeros(4_800), np.ones(48_000), 0.001 * np.ones(4_800)])
+    >>> noise = np.concatenate([np.ones(4_000), 0.1 * np.ones(53_600)])
+    >>> [round(level, 1) for level in active_levels_db(speech, noise)]
+    [-0.0, -20.0]
     """
-    n_frames = -(-len(speech) // FRAME)
-    frames = np.pad(speech.astype(np.float64), (0, n_frames * FRAME - len(speech))).reshape(n_frames, FRAME)
-    power = (frames**2).mean(axis=1)
-    loud = power > power.max(initial=0.0) * 10 ** (-ACTIVE_DB / 10)
-    return np.repeat(loud, FRAME)[: len(speech)]
+    power, noise_power = _frame_power(speech), _frame_power(noise)
+    active = power > power.max(initial=0.0) * 10 ** (-ACTIVE_DB / 10)
+    with np.errstate(divide="ignore"):
+        return tuple(10 * float(np.log10(np.sum(part[active]) / max(active.sum(), 1))) for part in (power, noise_power))
 
 
 def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
@@ -92,8 +94,8 @@ def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
     >>> round(snr_db(np.sin(2 * np.pi * 440 * t), 0.1 * np.cos(2 * np.pi * 333 * t)), 1)
     20.0
     """
-    mask = active(speech)
-    return 20 * float(np.log10(max(_rms(speech[mask]), 1e-30) / max(_rms(noise[mask]), 1e-30)))
+    speech_db, noise_db = active_levels_db(speech, noise)
+    return speech_db - noise_db
 
 
 def add(noise: np.ndarray, second: np.ndarray, second_db: float) -> np.ndarray:
@@ -102,7 +104,7 @@ def add(noise: np.ndarray, second: np.ndarray, second_db: float) -> np.ndarray:
     >>> add(np.array([1.0, -1.0]), np.array([0.2, 0.2]), 0.0).tolist()
     [2.0, 0.0]
     """
-    return noise + second * (_rms(noise) / max(_rms(second), SILENT) * 10 ** (second_db / 20))
+    return noise + second * (_rms(noise) / max(_rms(second), 1e-7) * 10 ** (second_db / 20))
 
 
 def low_pass(signal: np.ndarray, cutoff_hz: float) -> np.ndarray:
@@ -139,7 +141,7 @@ def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
     ([1.0, 0.25], 2)
     """
     level = np.abs(rir)
-    if level.max(initial=0.0) < SILENT:
+    if level.max(initial=0.0) < 1e-7:
         raise ValueError("the impulse response is silent")
     first = int(np.argmax(level > level.max() / 2))
     while first + 1 < len(level) and level[first + 1] > level[first]:  # up the slope to its top
@@ -172,6 +174,13 @@ def loop(noise: np.ndarray, offset: int, n_samples: int, fade: int = 960) -> np.
     ring = noise[: len(noise) - fade].copy()  # its head is the tail of the noise fading into the head
     ring[:fade] = noise[:fade] * ramp + noise[len(noise) - fade :] * ramp[::-1]
     return ring[(offset + np.arange(n_samples)) % len(ring)]
+
+
+def _frame_power(signal: np.ndarray) -> np.ndarray:
+    """Mean power of each frame; a signal shorter than a frame is one."""
+    signal = np.pad(np.asarray(signal, np.float64), (0, max(0, FRAME - len(signal))))
+    total = np.concatenate([[0.0], np.cumsum(signal**2)])[: (len(signal) - FRAME) // STEP * STEP + FRAME + 1]
+    return np.maximum(total[FRAME::STEP] - total[:-FRAME:STEP], 0.0) / FRAME
 
 
 def _rms(signal: np.ndarray) -> float:
