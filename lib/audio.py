@@ -4,7 +4,9 @@
 """
 
 import hashlib
+import math
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +38,16 @@ class Info(NamedTuple):
     def duration(self) -> float:
         """Length in seconds."""
         return self.n_samples / self.sample_rate
+
+    @property
+    def bits(self) -> float:
+        """Bits of a sample; NaN for a lossy codec, which has none.
+
+        >>> Info("WAV", "PCM_24", 48_000, 1, 480).bits, Info("OGG", "VORBIS", 48_000, 1, 480).bits
+        (24, nan)
+        """
+        named = re.fullmatch(r"(PCM|ALAC)_[SU]?(\d+)", self.codec)
+        return int(named[2]) if named else {"FLOAT": 32, "DOUBLE": 64}.get(self.codec, math.nan)
 
 
 def files(folder: str | Path, glob: str = "**/*") -> list[Path]:
@@ -72,7 +84,7 @@ def read(
             expected = file.frames - start if n_samples < 0 else n_samples
             file.seek(start)
             signal = file.read(expected, dtype="float32", always_2d=True)
-            signal = signal[:, 0].copy() if first_channel else signal.mean(axis=1)
+            signal = signal[:, 0].copy() if first_channel or file.channels == 1 else signal.mean(axis=1)
             own_rate = file.samplerate
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
@@ -118,11 +130,12 @@ def survey(path: Path) -> dict:
     row = {"reason": ""}
     try:
         head = info(path)
-        row |= head._asdict() | {"duration": head.duration}
+        row |= head._asdict() | {"duration": head.duration, "bits": head.bits}
         signal = read(path)
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
     row |= {"level_db": level_db(signal), "peak": float(np.max(np.abs(signal), initial=0.0))}
+    row["dc"] = float(np.mean(signal, dtype=np.float64)) if len(signal) else 0.0
     row["clipped"] = clipped_share(signal)
     row["content"] = hashlib.sha256(signal.tobytes()).hexdigest()[:16]
     if row["peak"] < SILENT_PEAK:

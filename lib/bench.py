@@ -4,6 +4,7 @@ DeepFilterNet3's reference is upstream's own runtime, libDF v0.5.6 in Rust, whic
 """
 
 import re
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lib import align, audio, deepfilter, degrade
+from lib import align, audio, data, deepfilter, degrade
 from lib.deepfilter import DELAY, HOP_LENGTH, Settings
 from lib.progress import progress
 from lib.sources import SAMPLE_RATE, Sources
@@ -270,6 +271,51 @@ def _lag_by_dots(estimate: np.ndarray, reference: np.ndarray, max_lag: int) -> t
 
     coarse = best(range(-max_lag, max_lag + 1, 16))
     return best(range(max(coarse - 15, -max_lag), min(coarse + 15, max_lag) + 1)), np.nan
+
+
+def reading(given: Sources, n_files: int = 12, n_items: int = 300, n_repeats: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Segments of 1 s out of pairs of 10 s (joined utterances): only the segment is read, or the files whole and then cut.
+
+    Both in one loader worker of one process, by turns. Columns: method (segments, whole files), items_per_s (median over the
+    repeats), ratio to whole files, ratio_min.
+    """
+    speech, length = audio.files(given.speech), 10 * SAMPLE_RATE
+    with tempfile.TemporaryDirectory() as folder:
+        joined, rows = np.concatenate([audio.read(path, SAMPLE_RATE) for path in speech[: 4 * n_files]]), []
+        for i in range(n_files):
+            clean = 0.5 * np.resize(np.roll(joined, -i * length), length)
+            row = {"id": str(i), "n_samples": length, "bandwidth_hz": SAMPLE_RATE / 2}
+            for name, gain in (("clean", 1.0), ("noisy", 0.7), ("enhanced", 0.9)):
+                row[name] = f"{name}_{i}{audio.EXTENSION}"
+                audio.write(Path(folder) / row[name], gain * clean, SAMPLE_RATE)
+            rows.append(row)
+        rows = pd.DataFrame(rows * -(-n_items // n_files))
+        ways = {"segments": data.PairSegments, "whole files": _WholeFiles}
+        loaders = {
+            name: data.loader(way(Path(folder), rows, SAMPLE_RATE, seed), 8, n_workers=1) for name, way in ways.items()
+        }
+        for batches in loaders.values():  # starts the workers, fills the cache
+            next(iter(batches))
+        measured = []
+        for epoch in progress(range(n_repeats), "reading"):
+            measured.append([_seconds(_exhaust, batches, epoch) for batches in loaders.values()])
+    seconds = pd.DataFrame(measured, columns=list(ways))
+    ratios = seconds["whole files"].to_numpy()[:, None] / seconds
+    table = {"items_per_s": len(rows) / seconds.median(), "ratio": ratios.median(), "ratio_min": ratios.min()}
+    return pd.DataFrame(table).rename_axis("method").reset_index()
+
+
+class _WholeFiles(data.PairSegments):
+    """The plain way, to compare with."""
+
+    def _cut(self, path: str, start: int, n_samples: int) -> np.ndarray:
+        return audio.read(self.root / path)[start : start + n_samples]
+
+
+def _exhaust(batches, epoch: int) -> None:
+    batches.sampler.set_epoch(epoch)
+    for _ in batches:
+        pass
 
 
 def _stream(minutes: float) -> dict:

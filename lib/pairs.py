@@ -162,6 +162,11 @@ def stored_sources(corpus: str) -> Sources:
     return Sources(**{name: Path(path) for name, path in stored.items()})
 
 
+def stored_settings(corpus: str) -> dict:
+    """What a corpus was prepared with."""
+    return json.loads((folder(corpus) / "plan.json").read_text())["settings"]
+
+
 def _render_batch(root: Path, rows: pd.DataFrame, given: Sources, settings: dict) -> None:
     """On one thread, so that the bytes do not depend on the number of processes."""
     rows = list(rows.itertuples(index=False))

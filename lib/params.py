@@ -238,6 +238,7 @@ class Train(Parameters):
     gan_start_epoch: Count = 6
     batch_size: Count = 8
     segment_length: Segment = 48000
+    on_the_fly: bool = False
     condition_on_noisy: bool = True
     channels: Annotated[int, Field(ge=4, le=256)] = 24
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
@@ -295,6 +296,24 @@ class Listen(Parameters):
     n_bootstrap: Annotated[int, Field(ge=100)] = 2000
     seed: Seed = 0
     n_processes: Count = 2
+    device: Device = "auto"
+
+
+class Workers(Parameters):
+    """`workers`: which numbers of loader workers are tried, with which training steps."""
+
+    corpus: Name = "demo"
+    n_workers: list[Annotated[int, Field(ge=0, le=256)]] = Field([0, 1, 2, 4, 8, 12, 16], min_length=1)
+    n_steps: Count = 10
+    n_warm_up: Annotated[int, Field(ge=1)] = 3
+    n_repeats: Count = 3
+    batch_size: Count = 8
+    segment_length: Segment = 48000
+    condition_on_noisy: bool = True
+    channels: Annotated[int, Field(ge=4, le=256)] = 24
+    max_memory_share: Annotated[float, Field(gt=0, le=0.98)] = 0.9
+    n_files_read: Count = 100
+    seed: Seed = 0
     device: Device = "auto"
 
 

@@ -1,17 +1,21 @@
 """Folders of speech, noise and rooms: which are used, what is in their files, and which of them are of no use, and why."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from lib import audio, demo, jobs, metrics
+from lib import RUNS, audio, demo, jobs, metrics
 from lib.audio import SAMPLE_RATE
 
 N_SPLITS = 3  # train, valid, test: each wants a file of its own
 TARGETS = ("speech", "clean")  # kinds of files that are restored towards
+MAX_DC = 0.01  # re full scale
+FAINT_DB = -45.0  # dBFS
 MAX_CLIPPED_SHARE = 0.001  # of a target's samples in flat tops
 LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "GSM610", "ULAW", "ALAW")
 
@@ -78,7 +82,19 @@ def survey(
         raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
     arguments = [(path, root, kind, min_duration, bandwidth) for path in found]
     rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
-    columns = ["kind", "path", "reason", *audio.Info._fields, "duration", "level_db", "peak", "clipped", "content"]
+    columns = [
+        "kind",
+        "path",
+        "reason",
+        *audio.Info._fields,
+        "bits",
+        "duration",
+        "level_db",
+        "peak",
+        "dc",
+        "clipped",
+        "content",
+    ]
     columns += ["bandwidth_hz"] if bandwidth else []
     table = pd.DataFrame(rows).reindex(columns=columns)
     if only is None:
@@ -88,14 +104,74 @@ def survey(
     return table
 
 
+def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
+    """The same audio at 48 kHz in one channel: files that are so already, and copies of the others, made once (24-bit FLAC).
+
+    The copies lie under `runs/cache/48_khz`, named by a hash of path, size and time, in the order given.
+    """
+    made, wanted = [], []
+    for path in paths:
+        head, status = audio.info(path), path.stat()
+        if (head.sample_rate, head.channels) == (SAMPLE_RATE, 1):
+            made.append(path)
+            continue
+        key = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
+        made.append(RUNS / "cache" / "48_khz" / f"{path.stem}_{key}{audio.EXTENSION}")
+        if not made[-1].exists():
+            wanted.append((path, made[-1]))
+    if wanted:
+        list(jobs.each(_copy_at_48_khz, wanted, "copies at 48 kHz", n_processes))
+    return made
+
+
 def remarks(files: pd.DataFrame) -> pd.Series:
-    """What a reader should know of each surveyed file before using it as clean speech; empty where there is nothing."""
-    lossy = files.codec.isin(LOSSY).map({True: "lossy codec", False: ""})
-    edge = files.bandwidth_hz < 0.95 * SAMPLE_RATE / 2
-    band = (files.bandwidth_hz / 1000).map("holds nothing above {:.1f} kHz".format).where(edge, "")
-    clipped = (files.peak >= 0.999).map({True: "touches full scale", False: ""})
-    parts = pd.concat([files.reason, lossy, band, clipped], axis=1)
-    return parts.apply(lambda row: ", ".join(part for part in row if part), axis=1)
+    """What one should know of each file (surveyed with `bandwidth`) before using it as clean; empty where there is nothing."""
+    lossy = files.codec.where(files.codec.isin(LOSSY)).map("lossy codec {}".format, na_action="ignore")
+    edge = files.bandwidth_hz.where(files.bandwidth_hz < 0.95 * SAMPLE_RATE / 2)
+    band = edge.map(lambda hz: f"holds nothing above {hz / 1000:.1f} kHz{origin(hz)}", na_action="ignore")
+    rate = files.sample_rate.where(files.sample_rate != SAMPLE_RATE).map("at {:g} Hz".format, na_action="ignore")
+    full = (files.peak.where((files.peak >= 0.999) & (files.clipped <= MAX_CLIPPED_SHARE))).map(
+        lambda _: "touches full scale", "ignore"
+    )
+    clipped = files.clipped.where((files.reason == "") & (files.clipped > MAX_CLIPPED_SHARE)).map(
+        "{:.1%} clipped".format, na_action="ignore"
+    )
+    dc = files.dc.where(files.dc.abs() > MAX_DC).map("DC of {:+.3f}".format, na_action="ignore")
+    faint = files.level_db.where((files.reason == "") & (files.level_db < FAINT_DB)).map(
+        "faint ({:.0f} dBFS)".format, na_action="ignore"
+    )
+    parts = pd.concat([files.reason, lossy, band, rate, full, clipped, dc, faint], axis=1, keys=range(8)).astype(object)
+    return parts.apply(lambda row: ", ".join(part for part in row if isinstance(part, str) and part), axis=1)
+
+
+def origin(bandwidth_hz: float) -> str:
+    """A guess at what cut a recording off there.
+
+    >>> origin(20_500), origin(7_400), origin(10_900), origin(13_000)
+    (', as Opus, AAC or MP3 leave it', ', as a rate of 16 kHz leaves it', ', as a rate of 22.05 kHz leaves it', '')
+    """
+    if 19_400 <= bandwidth_hz <= 20_700:
+        return ", as Opus, AAC or MP3 leave it"
+    rates = [
+        rate for rate in (8_000, 11_025, 16_000, 22_050, 24_000, 32_000) if 0.87 <= 2 * bandwidth_hz / rate <= 1.01
+    ]
+    return f", as a rate of {rates[0] / 1000:g} kHz leaves it" if rates else ""
+
+
+def worst(files: pd.DataFrame, n: int = 10) -> pd.DataFrame:
+    """The `n` files that are worst by each criterion, a row each: criterion, value, kind, path."""
+    criteria = {
+        "lowest bandwidth (Hz)": files.bandwidth_hz, "most clipped (share)": -files.clipped.where(files.clipped > 0),
+        "strongest DC": -files.dc.abs(), "faintest (dBFS)": files.level_db.replace(-np.inf, np.nan),
+        "shortest (s)": files.duration,
+    }  # fmt: skip
+    tables = []
+    for name, values in criteria.items():
+        chosen = values.dropna().sort_values(kind="stable").index[:n]
+        tables.append(files.loc[chosen, ["kind", "path"]].assign(criterion=name, value=values[chosen].abs()))
+        if name == "faintest (dBFS)":
+            tables[-1]["value"] = values[chosen]
+    return pd.concat(tables)[["criterion", "value", "kind", "path"]].reset_index(drop=True)
 
 
 def enough(root: Path, kind: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -130,6 +206,11 @@ def speaker(path: str, root: Path, pattern: str = "") -> str:
             raise ValueError(f"speaker_pattern = {pattern!r} is not found in {path}: every path must tell its speaker")
         return found[1]
     return path.split("/")[0] if "/" in path else root.name
+
+
+def _copy_at_48_khz(path: Path, copy: Path) -> None:
+    signal = audio.read(path, SAMPLE_RATE)
+    audio.write(copy, signal / max(1.0, float(np.abs(signal).max(initial=0.0))), SAMPLE_RATE)
 
 
 def _survey_file(path: str, root: Path, kind: str, min_duration: float, bandwidth: bool) -> dict:

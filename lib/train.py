@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib import audio, data, losses, metrics, pairs, spectra
+from lib import audio, data, deepfilter, losses, metrics, pairs, sources, spectra
 from lib.discriminators import Discriminators, score
 from lib.generator import Spectral, restore
 from lib.pairs import SAMPLE_RATE
@@ -22,6 +23,7 @@ from lib.progress import progress, say
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
 WARM_UP = 100  # optimiser steps until the full learning rate
 LAST_LR = 0.05  # share of the learning rate that the cosine ends at
+LEAD = SAMPLE_RATE  # samples before a segment that is mixed on the fly, in which DeepFilterNet3 warms up
 BETAS = (0.8, 0.99)  # of both optimisers, as in HiFi-GAN
 
 
@@ -44,8 +46,12 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
     adam_d = torch.optim.AdamW(discriminators.parameters(), p.lr_discriminator, betas=BETAS)
 
     root = pairs.folder(p.corpus)
-    segments = data.PairSegments(root, rows["train"], p.segment_length, p.seed, (p.gain_min, p.gain_max), p.p_invert)
-    batches, sampler = data.loader(segments, p.batch_size, p.n_workers)
+    if p.on_the_fly:
+        segments = mixtures(p, rows["train"])
+    else:
+        gain = p.gain_min, p.gain_max
+        segments = data.PairSegments(root, rows["train"], p.segment_length, p.seed, gain, p.p_invert)
+    batches = data.loader(segments, p.batch_size, p.n_workers)
     judge = Validation(p, rows["valid"], stft, device)
 
     parts = dict(generator=generator, discriminators=discriminators, adam_g=adam_g, adam_d=adam_d)
@@ -63,13 +69,14 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
         keep(out, parts, history, p, about, run)
 
     for epoch in range(history[-1]["epoch"] + 1, p.epochs + 1):
-        sampler.epoch = epoch
+        batches.sampler.set_epoch(epoch)
         gan = epoch >= p.gan_start_epoch
         weights = {"l1": p.lambda_l1, "spectral": p.lambda_spectral}
         weights |= {"adversarial": p.lambda_adversarial, "features": p.lambda_features} if gan else {}
         seen, started = [], time.perf_counter()
         name = f"epoch {epoch}/{p.epochs}{' with GAN' if gan else ''}"
-        for index, (*signals, metas) in enumerate(progress(batches, name, total=len(batches))):
+        for index, batch in enumerate(progress(batches, name, total=len(batches))):
+            *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
             step = (epoch - 1) * len(batches) + index
             adam_g.param_groups[0]["lr"] = learning_rate(p.lr, step, p.epochs * len(batches))
             enhanced, noisy, clean = (signal.to(device, non_blocking=True) for signal in signals)  # [B, 1, T]
@@ -172,6 +179,45 @@ class Validation:
         record |= {f"valid/{name}": float(ours[name].mean()) for name in SELECTION}
         record |= {f"valid/gap_closed_{name}": gap for name, gap in gaps.items()}
         return record | {"valid/gap_closed": float(np.mean(list(gaps.values())))}
+
+
+def mixtures(p, rows: pd.DataFrame) -> data.Mixtures:
+    """The utterances and noises of these rows, to be mixed anew in every epoch, with the SNRs and levels of their corpus.
+
+    Each mixture has a second before its segment, in which DeepFilterNet3 warms up, and its delay behind it. Utterances that
+    leave less than half a segment then are not used. There are no rooms.
+
+    Raises:
+        ValueError: the folders that the corpus was made from are gone, or hold own pairs, or no utterance is long enough.
+    """
+    given, settings = pairs.stored_sources(p.corpus), pairs.stored_settings(p.corpus)
+    if given.noisy:
+        raise ValueError(
+            f"on_the_fly: {p.corpus} holds pairs that were not mixed here, so there is no noise to mix with"
+        )
+    bandwidth_hz = {given.speech / row.clean_path: row.bandwidth_hz for row in rows.itertuples()}
+    noise = sorted({given.noise / path for path in rows.noise_path})
+    if gone := [path for path in [*bandwidth_hz, *noise] if not path.exists()]:
+        raise ValueError(f"on_the_fly: {gone[0]} is gone, one of {len(gone)} files that {p.corpus} was made from")
+    speech = dict(zip(sources.at_48_khz(list(bandwidth_hz)), bandwidth_hz.values(), strict=True))
+    least = LEAD + p.segment_length // 2
+    long = {path: hz for path, hz in speech.items() if audio.info(path).n_samples >= least}
+    if not long:
+        raise ValueError(f"on_the_fly: no utterance of {p.corpus} has {least} samples: use a shorter segment_length")
+    if len(long) < len(speech):
+        say(f"{len(speech) - len(long)} of {len(speech)} utterances are too short for on_the_fly and are not used")
+    scale = settings["scale_min"], settings["scale_max"]
+    length = LEAD + p.segment_length + deepfilter.DELAY
+    return data.Mixtures(list(long), sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, long)
+
+
+def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor, Tensor, list[dict]]:
+    """A batch of `Mixtures` as one of `PairSegments`: DeepFilterNet3 runs here, warm, on `device`; `length` samples each."""
+    noisy, clean, _, metas = batch
+    noisy, clean = (F.pad(x, (0, LEAD + length + deepfilter.DELAY - x.shape[-1])).to(device) for x in (noisy, clean))
+    enhanced = deepfilter.load(device=device)(noisy[:, 0])[0][:, None, LEAD + deepfilter.DELAY :]
+    metas = [meta | {"id": meta["clean_path"], "n_samples": min(meta["noisy_len"] - LEAD, length)} for meta in metas]
+    return enhanced, noisy[..., LEAD : LEAD + length], clean[..., LEAD : LEAD + length], metas
 
 
 def build(p) -> Spectral:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import REPO, figures, listening, params, store, tracking
+from lib import REPO, figures, listening, params, store, tables, tracking
 
 README = (REPO / "README.md").read_text()
 SAMPLE_RATE = 48_000
@@ -112,6 +112,25 @@ def test_keys_switch_between_signals_at_the_same_place(opened):
 def test_the_page_runs_without_an_error_in_the_console(opened):
     assert opened.execute_script("return document.querySelector('section.active tr.current th').innerText.trim()")
     assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_table_sorts_by_a_click_and_searches_without_a_network(browser, tmp_path, framed):
+    files = pd.DataFrame({"path": [f"{name}.wav" for name in "cabd"], "level_db": [-20.0, -5.0, -30.0, -10.0]})
+    text = f"<!doctype html><html><body>{tables.sortable(files, rows_shown=3)}</body></html>"
+    frame = f'<!doctype html><iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
+    (tmp_path / "table.html").write_text(frame if framed else text)
+    browser.get((tmp_path / "table.html").as_uri())
+    if framed:
+        browser.switch_to.frame(0)
+    shown = "[...document.querySelectorAll('table.dataTable tbody td:first-child')].map(cell => cell.innerText)"
+    wait(browser, f"return {shown}.length === 3")
+    browser.find_elements("css selector", "table.dataTable thead th")[1].click()
+    wait(browser, f"return {shown}[0] === 'b.wav'")
+    assert browser.execute_script(f"return {shown}") == ["b.wav", "c.wav", "d.wav"]
+    browser.find_element("css selector", "input[type=search]").send_keys("d.w")
+    wait(browser, f"return {shown}.length === 1")
+    browser.switch_to.default_content()
 
 
 # -- MLflow's own pages ----------------------------------------------------------------------------------------------

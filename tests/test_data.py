@@ -1,12 +1,16 @@
 """Segments are a function of (seed, epoch, index), aligned, and read no more than they need."""
 
+import itertools
+import time
+
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
-from signals import RATE
+from signals import RATE, voiced, write
 
-from lib import audio, data
+from lib import audio, data, degrade, sources
 
 LENGTH = 4_800
 
@@ -53,26 +57,13 @@ def test_metadata_holds_no_audio(corpus):
 
 
 def test_each_epoch_has_every_item_once_in_an_order_of_its_own(corpus):
-    batches, sampler = data.loader(segments(corpus), batch_size=2)
+    batches = data.loader(segments(corpus), batch_size=2)
     orders = []
-    for sampler.epoch in (1, 2, 3):
+    for epoch in (1, 2, 3):
+        batches.sampler.set_epoch(epoch)
         orders.append([meta["id"] for *_, metas in batches for meta in metas])
         assert sorted(orders[-1]) == ["r0", "r1", "r2", "r3", "r4"]
     assert len(batches) == 3 and orders[0] != orders[1] != orders[2]
-
-
-def test_the_same_batches_for_any_number_of_workers_over_epochs(corpus):
-    seen = []
-    for n_workers in (0, 2):
-        batches, sampler = data.loader(segments(corpus, gain=(0.8, 1.0)), 2, n_workers)
-        drawn = []
-        for sampler.epoch in (1, 2):
-            drawn += [torch.stack([enhanced, noisy, clean]) for enhanced, noisy, clean, _ in batches]
-        seen.append(drawn)
-    assert len(seen[0]) == 6
-    for alone, workers in zip(*seen, strict=True):
-        torch.testing.assert_close(alone, workers, rtol=0, atol=0)
-    assert not torch.equal(seen[0][0][..., :100], seen[0][3][..., :100])  # another epoch, another draw
 
 
 def test_a_file_that_is_gone_is_named(corpus):
@@ -80,3 +71,183 @@ def test_a_file_that_is_gone_is_named(corpus):
     broken = data.PairSegments(root, rows.assign(noisy="noisy/nowhere.flac"), LENGTH, seed=0)
     with pytest.raises(audio.AudioError, match=r"noisy/nowhere\.flac: not readable"):
         broken[(1, 0)]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Five utterances and three noises, one shorter than a segment, at 48 kHz."""
+    root = tmp_path_factory.mktemp("files")
+    rng = np.random.default_rng(0)
+    speech = [write(root / f"s{i}.wav", voiced(0.8 + 0.3 * i, i), subtype="PCM_24") for i in range(5)]
+    noise = [
+        write(root / f"n{i}.wav", 0.1 * rng.standard_normal(length)) for i, length in enumerate([96_000, 70_000, 9_000])
+    ]
+    return speech, noise
+
+
+def mixtures(files, segment_length=24_000, seed=3, **options):
+    return data.Mixtures(*files, segment_length, seed, **options)
+
+
+def test_a_mixture_is_what_it_says(files):
+    dataset = mixtures(files, bandwidth_hz={files[0][1]: 8_000.0})
+    seen = [dataset[epoch, index] for epoch in range(6) for index in range(len(dataset))]
+    for noisy, clean, clean_rms, meta in seen:
+        assert noisy.shape == clean.shape == (1, 24_000) and clean_rms.shape == ()
+        assert noisy.abs().max().item() == pytest.approx(meta["scale"], rel=1e-5)
+        assert clean_rms.item() == pytest.approx(clean.square().mean().sqrt().item(), rel=1e-5)
+        assert degrade.snr_db(clean[0].numpy(), (noisy - clean)[0].numpy()) == pytest.approx(meta["snr"], abs=0.01)
+        whole = audio.read(meta["clean_path"])[meta["start"] :][:24_000]
+        gain = float(clean[0].numpy() @ whole / (whole @ whole))
+        np.testing.assert_allclose(clean[0], gain * whole, atol=1e-5)
+        assert meta["bandwidth_hz"] == (8_000.0 if meta["idx"] == 1 else 24_000.0)
+    metas = [item[-1] for item in seen]
+    assert {meta["snr"] for meta in metas} == {-5.0, 0.0, 5.0, 10.0, 15.0}
+    assert all(0.05 <= meta["scale"] <= 1.0 for meta in metas) and len({meta["noise_path"] for meta in metas}) == 3
+    assert len({(meta["start"], meta["scale"]) for meta in metas}) == len(metas)  # never the same mixture twice
+
+
+def test_a_mixtures_metadata_is_light_and_has_the_keys_that_were_agreed(files):
+    meta = mixtures(files)[2][-1]
+    assert {"idx", "snr", "scale", "clean_path", "noise_path", "clean_len", "noisy_len"} <= set(meta)
+    assert all(isinstance(value, (str, int, float)) for value in meta.values())
+
+
+def test_whole_utterances_are_padded_together_and_keep_their_lengths(files):
+    dataset = mixtures(files, segment_length=0)
+    noisy, clean, clean_rms, metas = data.collate_keep_meta([dataset[i] for i in range(5)])
+    lengths = [audio.info(path).n_samples for path in files[0]]
+    assert noisy.shape == clean.shape == (5, 1, max(lengths)) and clean_rms.shape == (5,)
+    assert [meta["clean_len"] for meta in metas] == [meta["noisy_len"] for meta in metas] == lengths
+    for signal, length in zip(noisy, lengths, strict=True):
+        assert signal[0, :length].any() and not signal[0, length:].any()
+
+
+def test_a_pause_is_no_segment_and_a_file_of_silence_is_named(files, tmp_path):
+    late = write(tmp_path / "late.wav", np.concatenate([np.zeros(20_000), voiced(0.3)]), subtype="PCM_24")
+    for epoch in range(5):
+        assert data.Mixtures([late], files[1], 9_600, 0)[epoch, 0][1].any()
+    silent = write(tmp_path / "silent.wav", np.zeros(30_000))
+    with pytest.raises(audio.AudioError, match=r"silent\.wav: no cut of 9600 samples .* \(speech is silent"):
+        data.Mixtures([silent], files[1], 9_600, 0)[0]
+
+
+def test_another_rate_is_refused_by_name_and_made_right_once(files, tmp_path, monkeypatch):
+    slow = write(tmp_path / "slow.wav", voiced(1.0, 3, 16_000), 16_000)
+    with pytest.raises(ValueError, match=r"slow\.wav: at 16000 Hz, expected 48000 Hz"):
+        data.Mixtures([slow], files[1], 9_600, 0)
+    made = sources.at_48_khz([files[0][0], slow])
+    assert made[0] == files[0][0] and audio.info(made[1]).sample_rate == RATE
+    written = made[1].stat().st_mtime_ns
+    assert sources.at_48_khz([slow]) == [made[1]] and made[1].stat().st_mtime_ns == written
+    np.testing.assert_allclose(audio.read(made[1]), audio.read(slow, RATE), atol=1e-6)
+
+
+def drawn(batches, epochs):
+    found = []
+    for epoch in epochs:
+        batches.sampler.set_epoch(epoch)
+        found += [(tuple(signals), metas) for *signals, metas in batches]
+    return found
+
+
+def equal(one, other):
+    return len(one) == len(other) and all(
+        left[1] == right[1] and all(torch.equal(a, b) for a, b in zip(left[0], right[0], strict=True))
+        for left, right in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+@pytest.mark.parametrize("rank, n_ranks", [(0, 1), (0, 2), (1, 2)])
+def test_any_number_of_workers_draws_the_same_in_every_share_over_three_epochs(corpus, files, n_workers, rank, n_ranks):
+    for dataset in (segments(corpus, gain=(0.8, 1.0), p_invert=0.5), mixtures(files)):
+        alone, several = (
+            drawn(data.loader(dataset, 2, n, rank=rank, n_ranks=n_ranks), (1, 2, 3)) for n in (0, n_workers)
+        )
+        assert equal(alone, several) and len(alone) == 3 * (3 if n_ranks == 1 else 1)
+        assert alone[0][1] != alone[len(alone) // 3][1]  # another epoch, another draw
+
+
+def test_the_shares_of_two_processes_do_not_overlap_and_miss_at_most_one_item(corpus):
+    for epoch in range(6):
+        shares = []
+        for rank in range(2):
+            sampler = data.Epochs(5, seed=1, rank=rank, n_ranks=2)
+            sampler.set_epoch(epoch)
+            shares.append([index for _, index in sampler])
+        assert len(shares[0]) == len(shares[1]) == 2 and len(set(shares[0] + shares[1])) == 4
+
+
+def test_without_shuffling_the_order_is_the_datasets_own_and_the_last_batch_may_be_dropped(corpus):
+    batches = data.loader(segments(corpus), 2, shuffle=False)
+    assert [[meta["id"] for meta in metas] for *_, metas in batches] == [["r0", "r1"], ["r2", "r3"], ["r4"]]
+    assert [len(metas) for *_, metas in data.loader(segments(corpus), 2, drop_last=True)] == [2, 2]
+
+
+@pytest.mark.parametrize("n_workers", [0, 1, 3])
+def test_the_endless_stream_is_the_same_for_any_number_of_workers_and_shares(files, n_workers):
+    streams = [data.loader(data.Endless(mixtures(files), 3, rank, 2), 3, n_workers) for rank in range(2)]
+    taken = [[metas for *_, metas in itertools.islice(stream, 5)] for stream in streams]
+    order = [meta["idx"] for pair in zip(*taken, strict=True) for metas in pair for meta in metas]
+    assert len(order) == 30  # both shares together are six passes, each item once in each
+    assert all(sorted(order[5 * k : 5 * k + 5]) == [0, 1, 2, 3, 4] for k in range(6))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"sampler": data.Epochs(5, 0), "shuffle": True}, "sampler excludes shuffle"),
+        ({"batch_sampler": [[0, 1]], "batch_size": 2}, "batch_sampler excludes batch_size"),
+        ({"batch_sampler": [[0, 1]], "drop_last": True, "shuffle": False}, "batch_sampler excludes shuffle, drop_last"),
+        ({"sampler": data.Epochs(5, 0), "n_ranks": 2}, "n_ranks = 2 beside a sampler"),
+        ({"rank": 2, "n_ranks": 2}, "rank = 2: expected 0 to n_ranks - 1 = 1"),
+    ],
+)
+def test_what_excludes_each_other_is_refused(corpus, given, message):
+    with pytest.raises(ValueError, match=message):
+        data.loader(segments(corpus), **given)
+
+
+def test_an_endless_dataset_refuses_what_it_decides_itself(files):
+    endless = data.Endless(mixtures(files), 4)
+    with pytest.raises(ValueError, match="an iterable dataset excludes shuffle"):
+        data.loader(endless, 4, shuffle=True)
+    with pytest.raises(ValueError, match="batch_size = 2, but the endless dataset was made for 4"):
+        data.loader(endless, 2)
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "broken"])
+def test_a_bad_file_reaches_the_user_by_name_through_the_workers_border(corpus, tmp_path, damage):
+    root, rows = corpus
+    path = tmp_path / "bad.flac"
+    if damage == "short":
+        audio.write(path, np.zeros(100), RATE)
+    elif damage == "broken":
+        path.write_text("no audio")
+    broken = data.PairSegments(root, rows.assign(noisy=str(path)), LENGTH, seed=0)
+    with pytest.raises(audio.AudioError, match=r"bad\.flac"):
+        list(data.loader(broken, 2, n_workers=2))
+
+
+class Stuck(torch.utils.data.Dataset):
+    seed = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, key):
+        time.sleep(6)
+
+
+def test_a_worker_that_is_stuck_is_an_error_and_workers_end_with_their_loader(corpus):
+    with pytest.raises(RuntimeError, match="timed out after 1 seconds"):
+        list(data.loader(Stuck(), 1, n_workers=1, timeout=1))
+    before = set(psutil.Process().children())
+    batches = data.loader(segments(corpus), 2, n_workers=2)
+    list(batches)
+    mine = set(psutil.Process().children()) - before
+    assert len(mine) >= 2
+    del batches
+    gone, alive = psutil.wait_procs(mine, timeout=10)
+    assert len(gone) >= 2 and all("resource_tracker" in " ".join(process.cmdline()) for process in alive)

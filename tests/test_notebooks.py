@@ -19,6 +19,9 @@ TINY = {
     "check": ["-p", "n_examples", "1"],
     "train": "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1".split(),
     "listen": ["-p", "n_players", "1", "-p", "n_bootstrap", "200"],
+    "workers": (
+        "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
+    ).split(),
     "bench": (
         "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1] -p n_lag_pairs 5"
     ).split(),

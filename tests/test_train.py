@@ -5,7 +5,7 @@ import pytest
 import torch
 from signals import good_sources
 
-from lib import data, losses, pairs, params, plan, restore, sources, train
+from lib import data, deepfilter, losses, pairs, params, plan, restore, sources, train
 from lib.generator import restore as apply
 
 
@@ -153,3 +153,33 @@ def test_what_is_no_checkpoint_is_refused_by_name(tmp_path):
     for name in ("text.pt", "foreign.pt", "missing.pt"):
         with pytest.raises(ValueError, match=f"{name}: not a checkpoint"):
             restore.load(tmp_path / name)
+
+
+def test_mixing_on_the_fly_hears_what_deepfilternet3_makes_of_the_whole(corpus):
+    dataset = train.mixtures(settings(on_the_fly=True), corpus[1]["train"])
+    assert len(dataset) == len(set(corpus[1]["train"].clean_path))
+    items = [dataset[1, index] for index in range(3)]
+    enhanced, noisy, clean, metas = train.enhanced_now(data.collate_keep_meta(items), 9_600, "cpu")
+    assert enhanced.shape == noisy.shape == clean.shape == (3, 1, 9_600)
+    for i, (mixed, target, _, _) in enumerate(items):
+        whole = deepfilter.enhance(mixed[0].numpy())
+        segment = slice(train.LEAD, train.LEAD + metas[i]["n_samples"])
+        n = metas[i]["n_samples"] - deepfilter.DELAY  # at its end the padded mixture and the mirrored one differ
+        np.testing.assert_allclose(enhanced[i, 0, :n], whole[segment][:n], atol=2e-3)
+        assert torch.equal(clean[i, 0, : metas[i]["n_samples"]], target[0, segment])
+        assert metas[i]["bandwidth_hz"] > 10_000 and metas[i]["id"] == metas[i]["clean_path"]
+
+
+def test_mixing_on_the_fly_trains_the_same_twice(corpus, tmp_path):
+    whole, _ = run(settings(epochs=2, gan_start_epoch=9, on_the_fly=True), corpus, tmp_path / "whole")
+    assert np.isfinite(whole["train/spectral"][1:]).all() and whole["train/l1"].nunique() == 2
+    run(settings(epochs=2, gan_start_epoch=9, on_the_fly=True), corpus, tmp_path / "again")
+    same(weights(tmp_path / "whole"), weights(tmp_path / "again"))
+
+
+def test_mixing_on_the_fly_without_its_sources_is_refused_by_name(corpus, monkeypatch):
+    rows = corpus[1]["train"].assign(clean_path="speaker0/gone.wav")
+    with pytest.raises(ValueError, match=r"on_the_fly: .*gone.wav is gone, one of 1 files"):
+        train.mixtures(settings(on_the_fly=True), rows)
+    with pytest.raises(ValueError, match=r"on_the_fly: no utterance of train has \d+ samples"):
+        train.mixtures(settings(on_the_fly=True, segment_length=480_000), corpus[1]["train"])
