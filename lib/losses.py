@@ -10,8 +10,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+SAMPLE_RATE = 48_000
 N_FFTS = (512, 1024, 2048)  # 11, 21 and 43 ms at 48 kHz: plosives, syllables, pitch
+N_FFT = 1024  # of the terms that hear one resolution
+N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine: the floor of the scores (lib.metrics)
+COMPRESSION = (
+    0.3  # exponent of the magnitudes in the complex term (Ephrat et al., 1804.03619; Braun and Tashev, 2009.12286)
+)
+HIGH_HZ = 4000.0  # where the highs begin that may weigh more
+NAMES = ("l1", "spectral", "complex", "mel", "over_attenuation")  # terms that compare restored with clean
+
+
+class Terms(nn.Module):
+    """The terms `names` as a dict: `terms(restored, clean, n_samples, bandwidth_hz)`.
+
+    Args:
+        names: of `NAMES`.
+        high_weight: what an error above 4 kHz counts in `spectral`, one below it counting 1.
+
+    Shape:
+        - restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`; each term: scalar `>= 0`
+
+    >>> x = torch.randn(2, 1, 9_600)
+    >>> found = Terms()(x, x, torch.tensor([9_600, 4_800]), torch.tensor([24_000.0, 8_000.0]))
+    >>> sorted(found) == sorted(NAMES), max(term.item() for term in found.values())
+    (True, 0.0)
+    """
+
+    def __init__(self, names: Sequence[str] = NAMES, high_weight: float = 1.0):
+        super().__init__()
+        if unknown := set(names) - set(NAMES):
+            raise KeyError(f"no loss term {sorted(unknown)}: there are {', '.join(NAMES)}")
+        self.names = tuple(names)
+        self.stft = MultiResolutionSTFT(high_weight=high_weight)
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        self.register_buffer("mels", mel_filters(), persistent=False)
+
+    def forward(self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor) -> dict[str, Tensor]:
+        """See the class."""
+        _same_shape(restored, clean)
+        found = {}
+        if "l1" in self.names:
+            found["l1"] = l1(restored, clean, n_samples)
+        if "spectral" in self.names:
+            found["spectral"] = self.stft(restored, clean, n_samples, bandwidth_hz)
+        if set(self.names) - set(found):
+            ours, real = (spectrum(signals, self.window) for signals in (restored, clean))
+            frames, inside = n_samples // (N_FFT // 4) + 1, below(bandwidth_hz, N_FFT)
+            one = {"complex": complex_distance, "over_attenuation": over_attenuation}
+            found |= {name: _item_mean(one[name](ours, real, inside), frames) for name in self.names if name in one}
+        if "mel" in self.names:
+            found["mel"] = _item_mean(mel_distance(ours, real, self.mels, bandwidth_hz), frames)
+        return found
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -32,6 +83,9 @@ class MultiResolutionSTFT(nn.Module):
     Args:
         n_ffts: window lengths in samples; the hop is a quarter of each.
         floor_db: level that both spectra fade into (dB re a full-scale sine).
+        high_weight: what a difference in a bin at or above 4 kHz is multiplied with; below it counts 1. It acts on the
+            difference, not on the magnitudes, where it would cancel out, and the sum is divided by the number of bins, not by
+            their weights.
 
     Shape:
         - restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`; loss: scalar in dB, `>= 0`
@@ -43,29 +97,91 @@ class MultiResolutionSTFT(nn.Module):
     -6.0
     """
 
-    def __init__(self, n_ffts: Sequence[int] = N_FFTS, floor_db: float = FLOOR_DB, sample_rate: int = 48_000):
+    def __init__(self, n_ffts: Sequence[int] = N_FFTS, floor_db: float = FLOOR_DB, high_weight: float = 1.0):
         super().__init__()
-        self.n_ffts, self.floor, self.sample_rate = tuple(n_ffts), 10 ** (floor_db / 10), sample_rate
+        self.n_ffts, self.floor, self.high_weight = tuple(n_ffts), 10 ** (floor_db / 10), high_weight
         for n_fft in self.n_ffts:  # buffers follow .to(device); they are no weights, so they are not saved
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def level(self, signals: Tensor, n_fft: int) -> Tensor:
         """Spectrogram in dB, `[B, n_fft // 2 + 1, frames]`; a full-scale sine peaks at 0."""
-        window = self.get_buffer(f"window_{n_fft}")
-        z = torch.stft(signals[:, 0], n_fft, n_fft // 4, window=window, return_complex=True, pad_mode="constant")
-        power = (z.real.square() + z.imag.square()) * (2 / window.sum()) ** 2
-        return 10 * torch.log10(power + self.floor)
+        return _level_db(spectrum(signals, self.get_buffer(f"window_{n_fft}")), self.floor)
 
     def forward(self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor) -> Tensor:
+        """See the class."""
         _same_shape(restored, clean)
         terms = []
         for n_fft in self.n_ffts:
             difference = (self.level(restored, n_fft) - self.level(clean, n_fft)).abs()
-            hz = torch.linspace(0, self.sample_rate / 2, n_fft // 2 + 1, device=clean.device)
-            inside = (hz < bandwidth_hz[:, None]).to(difference.dtype)  # [B, F]
-            per_frame = torch.einsum("bft,bf->bt", difference, inside) / inside.sum(1, keepdim=True)
+            high = below(torch.full_like(bandwidth_hz, HIGH_HZ), n_fft) == 0
+            inside = below(bandwidth_hz, n_fft)
+            weights = inside * torch.where(high, self.high_weight, 1.0)
+            per_frame = torch.einsum("bft,bf->bt", difference, weights) / inside.sum(1, keepdim=True)
             terms.append(_item_mean(per_frame, n_samples // (n_fft // 4) + 1))
         return torch.stack(terms).mean()
+
+
+def spectrum(signals: Tensor, window: Tensor) -> Tensor:
+    """`[B, 1, T]` -> complex `[B, F, frames]`, a full-scale sine at magnitude 1; hop a quarter of the window, float32."""
+    n_fft = len(window)
+    z = torch.stft(signals[:, 0].float(), n_fft, n_fft // 4, window=window, return_complex=True, pad_mode="constant")
+    return z * (2 / window.sum())
+
+
+def below(bandwidth_hz: Tensor, n_fft: int) -> Tensor:
+    """1 for the bins `[B, n_fft // 2 + 1]` below each item's bandwidth, else 0.
+
+    >>> below(torch.tensor([12_000.0]), 8).tolist()
+    [[1.0, 1.0, 0.0, 0.0, 0.0]]
+    """
+    hz = torch.linspace(0, SAMPLE_RATE / 2, n_fft // 2 + 1, device=bandwidth_hz.device)
+    return (hz < bandwidth_hz[:, None]).float()
+
+
+def complex_distance(ours: Tensor, real: Tensor, inside: Tensor) -> Tensor:
+    """Squared distance of compressed complex spectra and of their magnitudes, half each: `[B, frames]`, mean over bins.
+
+    `z = |X|^0.3 exp(i arg X)`: quiet bins and their phase count, too.
+    """
+    ours_z, real_z = (_compressed(z) for z in (ours, real))
+    phase = (ours_z[0] - real_z[0]).square() + (ours_z[1] - real_z[1]).square()
+    magnitude = (_power(ours) + 1e-12).pow(COMPRESSION / 2) - (_power(real) + 1e-12).pow(COMPRESSION / 2)
+    return _bin_mean(0.5 * (phase + magnitude.square()), inside)
+
+
+def over_attenuation(ours: Tensor, real: Tensor, inside: Tensor, floor_db: float = FLOOR_DB) -> Tensor:
+    """Energy that is missing where clean has it, in dB: `[B, frames]`, mean over bins; what is too much costs nothing.
+
+    >>> loud, quiet = torch.ones(1, 4, 2) + 0j, 0.5 * torch.ones(1, 4, 2) + 0j
+    >>> [round(over_attenuation(a, b, torch.ones(1, 4)).mean().item(), 2) for a, b in ((quiet, loud), (loud, quiet))]
+    [6.02, 0.0]
+    """
+    floor = 10 ** (floor_db / 10)
+    return _bin_mean(F.relu(_level_db(real, floor) - _level_db(ours, floor)), inside)
+
+
+def mel_distance(ours: Tensor, real: Tensor, mels: Tensor, bandwidth_hz: Tensor, floor_db: float = FLOOR_DB) -> Tensor:
+    """Distance of the levels of 80 mel bands, in dB: `[B, frames]`, mean over the bands that end below the bandwidth."""
+    floor, n_bins = 10 ** (floor_db / 10), mels.shape[0]
+    levels = [10 * torch.log10(torch.einsum("bft,fm->bmt", _power(z), mels) + floor) for z in (ours, real)]
+    hz = torch.linspace(0, SAMPLE_RATE / 2, n_bins, device=mels.device)
+    ends_hz = ((mels > 0) * hz[:, None]).amax(0)  # of each band
+    inside = (ends_hz < bandwidth_hz[:, None]).float()
+    inside[:, 0] = 1.0
+    return _bin_mean((levels[0] - levels[1]).abs(), inside)
+
+
+def mel_filters() -> Tensor:
+    """`[513, 80]`: Slaney's mel scale up to 24 kHz; each band's weights add up to one.
+
+    >>> filters = mel_filters()
+    >>> list(filters.shape), bool((filters.sum(0) - 1).abs().max() < 1e-5)
+    ([513, 80], True)
+    """
+    from torchaudio.functional import melscale_fbanks
+
+    filters = melscale_fbanks(N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, N_MELS, SAMPLE_RATE, None, "slaney")
+    return filters / filters.sum(0)
 
 
 def band_limit(signals: Tensor, bandwidth_hz: Tensor, sample_rate: int = 48_000) -> Tensor:
@@ -103,9 +219,11 @@ def adversarial(scores_restored: list[Tensor]) -> Tensor:
 
 
 def features(restored: list[list[Tensor]], clean: list[list[Tensor]]) -> Tensor:
-    """Feature matching (1910.06711): distance of all activations but the score, relative to the size of the clean ones."""
+    """Feature matching (1910.06711): distance of all activations but the score, relative to the size of the clean item's own."""
     terms = [
-        F.l1_loss(ours, real.detach()) / real.detach().abs().mean().clamp(min=1e-4)
+        (
+            (ours - real.detach()).abs().flatten(1).mean(1) / real.detach().abs().flatten(1).mean(1).clamp(min=1e-4)
+        ).mean()
         for maps, real_maps in zip(restored, clean, strict=True)
         for ours, real in zip(maps[:-1], real_maps[:-1], strict=True)
     ]
@@ -121,6 +239,25 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     if terms.keys() != weights.keys():
         raise KeyError(f"loss terms {sorted(terms)}, but weights for {sorted(weights)}")
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+def _compressed(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part; linear far below -120 dB, so that silence has a gradient."""
+    scale = (_power(z) + 1e-12).pow((COMPRESSION - 1) / 2)
+    return z.real * scale, z.imag * scale
+
+
+def _power(z: Tensor) -> Tensor:
+    return z.real.square() + z.imag.square()
+
+
+def _level_db(z: Tensor, floor: float) -> Tensor:
+    return 10 * torch.log10(_power(z) + floor)
+
+
+def _bin_mean(values: Tensor, inside: Tensor) -> Tensor:
+    """`[B, F, frames]` -> `[B, frames]`, over the bins that count."""
+    return torch.einsum("bft,bf->bt", values, inside) / inside.sum(1, keepdim=True)
 
 
 def _item_mean(values: Tensor, lengths: Tensor) -> Tensor:

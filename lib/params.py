@@ -239,12 +239,20 @@ class Train(Parameters):
     batch_size: Count = 8
     segment_length: Segment = 48000
     on_the_fly: bool = False
+    architecture: Literal["spectral", "waveform"] = "spectral"
+    channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
+    hidden: Annotated[int, Field(ge=8, le=1024)] = 256
     condition_on_noisy: bool = True
-    channels: Annotated[int, Field(ge=4, le=256)] = 24
+    discriminators: list[Literal["period", "scale", "stft"]] = Field(["period", "scale"], min_length=1)
+    discriminator_size: Literal["cpu", "gpu"] = "cpu"
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     lr_discriminator: Annotated[float, Field(gt=0, le=1)] = 5e-4
     lambda_l1: Weight = 50.0
     lambda_spectral: Weight = 1.0
+    lambda_complex: Weight = 0.0
+    lambda_mel: Weight = 0.0
+    lambda_over_attenuation: Weight = 0.0
+    high_weight: Positive = 1.0
     lambda_adversarial: Weight = 0.1
     lambda_features: Weight = 0.2
     gain_min: Positive = 0.8
@@ -267,8 +275,9 @@ class Train(Parameters):
                 f"gain_min = {self.gain_min}: expected at most gain_max = {self.gain_max}",
             ),
             (
-                self.lambda_l1 + self.lambda_spectral > 0,
-                "lambda_l1 = 0.0 and lambda_spectral = 0.0: expected one above 0, since nothing else asks for clean",
+                self.lambda_l1 + self.lambda_spectral + self.lambda_complex + self.lambda_mel > 0,
+                "lambda_l1, lambda_spectral, lambda_complex and lambda_mel are 0.0: expected one above 0, since nothing else"
+                " asks for clean",
             ),
         )
 

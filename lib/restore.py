@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from lib import pairs, train
-from lib.generator import Spectral
 from lib.generator import restore as apply
 
 
-def load(checkpoint: Path, device: str = "cpu") -> Spectral:
+def load(checkpoint: Path, device: str = "cpu") -> nn.Module:
     """The generator of a checkpoint that training wrote, in eval mode.
 
     Raises `ValueError` if the file is none.
@@ -31,13 +31,15 @@ def load(checkpoint: Path, device: str = "cpu") -> Spectral:
 
 
 @torch.no_grad()
-def restore(generator: Spectral, enhanced: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+def restore(generator: nn.Module, enhanced: np.ndarray, noisy: np.ndarray) -> np.ndarray:
     """(enhanced, noisy) -> restored, `[T]` each at 48 kHz: same length, lag 0. `noisy` is heard if training heard it."""
     inputs = torch.from_numpy(np.stack([enhanced, noisy][: generator.n_inputs]))[None]
-    return apply(generator, inputs.to(generator.window.device))[0, 0].cpu().numpy()
+    return apply(generator, inputs.to(next(generator.parameters()).device))[0, 0].cpu().numpy()
 
 
-def restore_pairs(generator: Spectral, corpus: str, rows: pd.DataFrame) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+def restore_pairs(
+    generator: nn.Module, corpus: str, rows: pd.DataFrame
+) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
     """For each manifest row its columns and the four signals: noisy, enhanced, restored, clean."""
     for row in rows.itertuples(index=False):
         signals = pairs.load(corpus, row)

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib import audio, data, deepfilter, losses, metrics, pairs, sources, spectra
-from lib.discriminators import Discriminators, score
-from lib.generator import Spectral, restore
+from lib.discriminators import Discriminators, both, score
+from lib.generator import make, restore
 from lib.pairs import SAMPLE_RATE
 from lib.progress import progress, say
 
@@ -40,8 +40,10 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
     torch.manual_seed(p.seed)
     device = choose_device(p.device)
     generator = build(p).to(device)
-    discriminators = Discriminators().to(device)
-    stft = losses.MultiResolutionSTFT().to(device)
+    discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
+    compare = losses.Terms([name for name in losses.NAMES if getattr(p, f"lambda_{name}") > 0], p.high_weight).to(
+        device
+    )
     adam_g = torch.optim.AdamW(generator.parameters(), p.lr, betas=BETAS)
     adam_d = torch.optim.AdamW(discriminators.parameters(), p.lr_discriminator, betas=BETAS)
 
@@ -52,7 +54,7 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
         gain = p.gain_min, p.gain_max
         segments = data.PairSegments(root, rows["train"], p.segment_length, p.seed, gain, p.p_invert)
     batches = data.loader(segments, p.batch_size, p.n_workers)
-    judge = Validation(p, rows["valid"], stft, device)
+    judge = Validation(p, rows["valid"], losses.Terms(high_weight=p.high_weight).to(device), device)
 
     parts = dict(generator=generator, discriminators=discriminators, adam_g=adam_g, adam_d=adam_d)
     out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +73,7 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
     for epoch in range(history[-1]["epoch"] + 1, p.epochs + 1):
         batches.sampler.set_epoch(epoch)
         gan = epoch >= p.gan_start_epoch
-        weights = {"l1": p.lambda_l1, "spectral": p.lambda_spectral}
+        weights = {name: getattr(p, f"lambda_{name}") for name in compare.names}
         weights |= {"adversarial": p.lambda_adversarial, "features": p.lambda_features} if gan else {}
         seen, started = [], time.perf_counter()
         name = f"epoch {epoch}/{p.epochs}{' with GAN' if gan else ''}"
@@ -88,16 +90,11 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
 
             # 1. the discriminators learn to tell clean from restored
             if gan:
-                scores_clean, _ = discriminators(clean)
-                scores_restored, _ = discriminators(restored.detach())
-                terms["discriminator"] = losses.discriminator(scores_clean, scores_restored)
+                terms["discriminator"] = losses.discriminator(*both(discriminators, clean, restored.detach()))
                 descend(adam_d, discriminators, terms["discriminator"], p.grad_clip, epoch, metas)
 
             # 2. the generator learns to match the spectrum and to pass for clean
-            mine = {
-                "l1": losses.l1(restored, clean, n_samples),
-                "spectral": stft(restored, clean, n_samples, bandwidth_hz),
-            }
+            mine = compare(restored, clean, n_samples, bandwidth_hz)
             if gan:
                 discriminators.requires_grad_(False)
                 scores_restored, maps_restored = discriminators(restored)
@@ -130,8 +127,8 @@ class Validation:
     the discriminators score clean above enhanced). `restored` keeps the last output by item id.
     """
 
-    def __init__(self, p, rows: pd.DataFrame, stft: nn.Module, device: str):
-        self.p, self.rows, self.stft, self.device = p, list(rows.itertuples(index=False)), stft, device
+    def __init__(self, p, rows: pd.DataFrame, compare: nn.Module, device: str):
+        self.p, self.rows, self.compare, self.device = p, list(rows.itertuples(index=False)), compare, device
         self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
         self.restored: dict[str, np.ndarray] = {}
         self.enhanced_scores: list[dict] | None = None
@@ -157,9 +154,7 @@ class Validation:
             scores_restored, maps_restored = discriminators(restored)
             scores_enhanced, _ = discriminators(enhanced)
             on_clean, on_restored, on_enhanced = map(score, (scores_clean, scores_restored, scores_enhanced))
-            seen.append((1, {
-                "l1": losses.l1(restored, clean, n_samples),
-                "spectral": self.stft(restored, clean, n_samples, bandwidth_hz),
+            seen.append((1, self.compare(restored, clean, n_samples, bandwidth_hz) | {
                 "adversarial": losses.adversarial(scores_restored),
                 "features": losses.features(maps_restored, maps_clean),
                 "discriminator": losses.discriminator(scores_clean, scores_restored),
@@ -220,9 +215,9 @@ def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor
     return enhanced, noisy[..., LEAD : LEAD + length], clean[..., LEAD : LEAD + length], metas
 
 
-def build(p) -> Spectral:
+def build(p) -> nn.Module:
     """The generator that the parameters (params.Train, or a checkpoint's) describe."""
-    return Spectral(p.channels, p.condition_on_noisy)
+    return make(p.architecture, p.channels, p.hidden, p.condition_on_noisy)
 
 
 def choose_device(name: str) -> str:
@@ -315,7 +310,7 @@ def samples(p, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, 
 
 def line(record: dict, epochs: int) -> str:
     """One epoch in a line, for terminal and notebook."""
-    terms = ", ".join(f"{name} {record[f'train/{name}']:.3f}" for name in ("l1", "spectral", "adversarial", "features")
+    terms = ", ".join(f"{name} {record[f'train/{name}']:.3f}" for name in (*losses.NAMES, "adversarial", "features")
                       if f"train/{name}" in record)  # fmt: skip
     scores = (
         f"LSD {record['valid/lsd_db']:.2f} dB, MCD {record['valid/mcd_db']:.2f} dB, PESQ {record['valid/pesq']:.2f}"

@@ -15,6 +15,7 @@ import torch
 from lib import audio, data, losses, pairs, train
 from lib.generator import restore
 from lib.progress import progress
+from lib.spectral import Spectral
 
 PERIOD = 0.5  # s between two looks at the machine
 GOOD_ENOUGH = 0.97  # of the best throughput: within it fewer workers are preferred
@@ -149,7 +150,10 @@ def _trial(p, rows: pd.DataFrame, n_workers: int) -> tuple[dict, bool]:
 
 def _step(p, device: str):
     """A training step as before the GAN: generator, spectral loss and L1, optimiser."""
-    generator, stft = train.build(p).to(device), losses.MultiResolutionSTFT().to(device)
+    generator, compare = (
+        Spectral(p.channels, p.condition_on_noisy).to(device),
+        losses.Terms(("l1", "spectral")).to(device),
+    )
     adam = torch.optim.AdamW(generator.parameters(), 1e-4)
 
     def step(batch: tuple) -> None:
@@ -157,7 +161,7 @@ def _step(p, device: str):
         n_samples, bandwidth_hz = train.lengths_and_bandwidths(batch[3], device)
         inputs = torch.cat([enhanced, noisy], dim=1) if p.condition_on_noisy else enhanced
         restored = restore(generator, inputs)
-        loss = stft(restored, clean, n_samples, bandwidth_hz) + losses.l1(restored, clean, n_samples)
+        loss = sum(compare(restored, clean, n_samples, bandwidth_hz).values())
         train.descend(adam, generator, loss, 10.0, 1, batch[3]).item()  # waits for the device
 
     return step

@@ -5,7 +5,7 @@ import torch
 from signals import voiced
 
 from lib import losses
-from lib.discriminators import Discriminators, score
+from lib.discriminators import KINDS, Discriminators, both, score
 
 
 def dulled(clean):
@@ -20,14 +20,15 @@ def batch(seeds):
     return clean / clean.square().mean(2, keepdim=True).sqrt()
 
 
-def test_they_score_clean_above_dulled_speech_in_at_least_80_percent_of_held_out_pairs():
+@pytest.mark.parametrize("kinds", [("period",), ("scale",), ("stft",)])
+def test_each_scores_clean_above_dulled_speech_in_at_least_80_percent_of_held_out_pairs(kinds):
     torch.manual_seed(0)
-    discriminators = Discriminators(8)
+    discriminators = Discriminators(kinds, channels=8)
     adam = torch.optim.AdamW(discriminators.parameters(), 1e-3, betas=(0.8, 0.99))
     clean = batch(range(16))
     for step in range(60):
         part = clean[(step % 4) * 4 :][:4]
-        loss = losses.discriminator(discriminators(part)[0], discriminators(dulled(part))[0])
+        loss = losses.discriminator(*both(discriminators, part, dulled(part)))
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -39,14 +40,32 @@ def test_they_score_clean_above_dulled_speech_in_at_least_80_percent_of_held_out
 
 @pytest.mark.parametrize("n_samples", [4_800, 4_801, 14_407])
 def test_lengths_that_no_period_divides_are_taken(n_samples):
-    scores, features = Discriminators(4)(torch.randn(3, 1, n_samples))
-    assert [tuple(part.shape) for part in scores] == [(3,)] * 5
+    scores, features = Discriminators(KINDS, channels=4)(torch.randn(3, 1, n_samples))
+    assert [tuple(part.shape) for part in scores] == [(3,)] * 7
     assert all(torch.isfinite(maps).all() for part in features for maps in part)
 
 
 def test_items_of_a_batch_do_not_hear_each_other():
     torch.manual_seed(0)
-    discriminators, x = Discriminators(4), torch.randn(3, 1, 4_800)
+    discriminators, x = Discriminators(KINDS, channels=4), torch.randn(3, 1, 4_800)
     together = score(discriminators(x)[0])
     alone = torch.cat([score(discriminators(item[None])[0]) for item in x])
     torch.testing.assert_close(together, alone)
+
+
+def test_one_batch_of_both_is_two_batches():
+    torch.manual_seed(0)
+    discriminators, clean, restored = (
+        Discriminators(KINDS, channels=4),
+        torch.randn(2, 1, 4_800),
+        torch.randn(2, 1, 4_800),
+    )
+    together = both(discriminators, clean, restored)
+    for scores, alone in zip(together, (discriminators(clean)[0], discriminators(restored)[0]), strict=True):
+        torch.testing.assert_close(torch.stack(scores), torch.stack(alone))
+
+
+def test_sizes_and_kinds_are_chosen_by_name():
+    assert len(Discriminators(KINDS, "gpu").parts) == 11 and len(Discriminators(("stft",)).parts) == 2
+    with pytest.raises(KeyError, match=r"no discriminator .*stft2.* there are period, scale, stft"):
+        Discriminators(("stft2",))

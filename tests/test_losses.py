@@ -29,14 +29,57 @@ def test_equal_signals_cost_nothing():
     assert losses.l1(x, x, whole(x)) == 0
 
 
-@pytest.mark.parametrize("make", [torch.zeros_like, torch.ones_like, lambda x: x, lambda x: -x])
-def test_silence_full_scale_and_identical_signals_have_finite_gradients(make):
-    clean = tone(1_000)
-    restored = make(clean).clone().requires_grad_()
-    (
-        losses.MultiResolutionSTFT()(restored, clean, whole(clean), FULL) + losses.l1(restored, clean, whole(clean))
-    ).backward()
+def impulse(x):
+    return torch.zeros_like(x).index_fill(2, torch.tensor([1_000]), 1.0)
+
+
+@pytest.mark.parametrize("name", losses.NAMES)
+@pytest.mark.parametrize("make", [torch.zeros_like, torch.ones_like, lambda x: x, lambda x: -x, impulse])
+@pytest.mark.parametrize(
+    "real", [tone(1_000), 0 * tone(1_000), impulse(tone(1_000))], ids=["tone", "silence", "impulse"]
+)
+def test_silence_full_scale_impulses_and_identical_signals_have_finite_gradients(name, make, real):
+    restored = make(real).clone().requires_grad_()
+    losses.Terms((name,))(restored, real, whole(real), FULL)[name].backward()
     assert torch.isfinite(restored.grad).all()
+
+
+def test_the_weight_of_the_highs_acts_on_the_highs_alone():
+    noise = 0.01 * torch.randn(1, 1, RATE, generator=torch.Generator().manual_seed(0))
+    one, three = losses.MultiResolutionSTFT(), losses.MultiResolutionSTFT(high_weight=3.0)
+    for hz, factor in ((500, 1.0), (8_000, 3.0)):
+        wrong = noise + tone(hz, 0.2)
+        ratio = three(wrong, noise, whole(noise), FULL) / one(wrong, noise, whole(noise), FULL)
+        assert ratio.item() == pytest.approx(factor, rel=0.02)
+
+
+def test_over_attenuation_counts_what_is_missing_and_not_what_is_too_much():
+    noise = 0.3 * torch.randn(1, 1, RATE, generator=torch.Generator().manual_seed(0))
+    terms = losses.Terms(("over_attenuation",))
+    missing, too_much = (terms(gain * noise, noise, whole(noise), FULL)["over_attenuation"] for gain in (0.5, 2.0))
+    assert missing.item() == pytest.approx(6.02, abs=0.05) and too_much.item() == 0
+
+
+def test_the_mel_term_is_a_distance_of_levels_in_db():
+    noise = 0.3 * torch.randn(1, 1, RATE, generator=torch.Generator().manual_seed(0))
+    found = losses.Terms(("mel",))(0.25 * noise, noise, whole(noise), FULL)["mel"]
+    assert found.item() == pytest.approx(12.04, abs=0.05)
+
+
+def test_the_complex_term_hears_the_phase_and_the_magnitude():
+    x = tone(1_000)
+    terms = losses.Terms(("complex",))
+    turned, halved = (terms(y, x, whole(x), FULL)["complex"].item() for y in (-x, x / 2))
+    assert turned > halved > 0  # a turned polarity has the right magnitudes; |-z - z|^2 / 2 is at most 2 |z|^2
+    z = losses.spectrum(x, torch.hann_window(losses.N_FFT))
+    power = (z.real.square() + z.imag.square())[:, :-1].double()  # all bins below 24 kHz
+    compressed = power * (power + 1e-12).pow(losses.COMPRESSION - 1)
+    assert turned == pytest.approx(2 * compressed.mean().item(), rel=1e-3)
+
+
+def test_a_term_that_there_is_not_is_an_error():
+    with pytest.raises(KeyError, match=r"no loss term .*spektral.* there are l1, spectral"):
+        losses.Terms(("l1", "spektral"))
 
 
 def test_a_bin_that_was_emptied_still_pulls():
@@ -69,10 +112,23 @@ def test_the_batch_is_the_mean_of_its_items():
     generator = torch.Generator().manual_seed(0)
     clean, restored = (torch.randn(3, 1, 9_600, generator=generator) for _ in range(2))
     n, hz = torch.tensor([9_600, 4_800, 7_000]), torch.tensor([24_000.0, 8_000.0, 11_025.0])
-    stft = losses.MultiResolutionSTFT()
-    for loss in (lambda i: losses.l1(restored[i], clean[i], n[i]), lambda i: stft(restored[i], clean[i], n[i], hz[i])):
-        parts = [loss(slice(i, i + 1)) for i in range(3)]
-        torch.testing.assert_close(loss(slice(None)), torch.stack(parts).mean())
+    terms = losses.Terms(high_weight=2.0)
+    parts = [terms(restored[i : i + 1], clean[i : i + 1], n[i : i + 1], hz[i : i + 1]) for i in range(3)]
+    for name, whole_batch in terms(restored, clean, n, hz).items():
+        torch.testing.assert_close(whole_batch, torch.stack([part[name] for part in parts]).mean())
+    maps = [[torch.rand(3, 4, 5, generator=generator) for _ in range(2)] for _ in range(2)]
+    single = [losses.features([[m[i : i + 1] for m in maps[0]]], [[m[i : i + 1] for m in maps[1]]]) for i in range(3)]
+    torch.testing.assert_close(losses.features([maps[0]], [maps[1]]), torch.stack(single).mean())
+
+
+def test_no_term_counts_what_lies_above_the_bandwidth_or_behind_the_end():
+    clean, limit, n = tone(1_000), torch.tensor([8_000.0]), torch.tensor([24_000])
+    terms = losses.Terms(("spectral", "complex", "mel", "over_attenuation"))
+    above = losses.band_limit(clean + tone(15_000), limit)
+    assert all(term < 0.01 for term in terms(above, losses.band_limit(clean, limit), whole(clean), limit).values())
+    behind = clean.clone()
+    behind[..., 26_000:] = 0.9
+    assert all(term < 1e-6 for term in losses.Terms()(behind, clean, n, FULL).values())
 
 
 def test_least_squares_terms_in_closed_form():

@@ -14,10 +14,10 @@ ORDER = """
     progress jobs params store origin tracking
     audio metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
-    generator discriminators losses train workers restore listening bench
+    causal spectral waveform generator discriminators losses train workers restore listening bench
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
-HEART = {"deepfilter_network", "deepfilter", "generator", "discriminators", "losses"}
+HEART = {"deepfilter_network", "deepfilter", "causal", "spectral", "waveform", "generator", "discriminators", "losses"}
 ALLOWED = {"torch", "torchaudio", "numpy", "onnx", "onnxruntime", "safetensors"}
 
 

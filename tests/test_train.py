@@ -110,12 +110,13 @@ def test_one_batch_is_learned_by_heart(corpus):
     torch.manual_seed(0)
     segments = data.PairSegments(corpus[0], corpus[1]["train"], 9_600, seed=0)
     enhanced, noisy, clean, metas = data.collate_keep_meta([segments[(1, index)] for index in range(4)])
-    generator, stft = train.build(settings()), losses.MultiResolutionSTFT()
+    generator, compare = train.build(settings()), losses.Terms(("spectral",))
     adam = torch.optim.AdamW(generator.parameters(), 3e-3)
     n_samples, bandwidth_hz = train.lengths_and_bandwidths(metas, "cpu")
     seen = []
     for _ in range(60):
-        loss = stft(apply(generator, torch.cat([enhanced, noisy], dim=1)), clean, n_samples, bandwidth_hz)
+        restored = apply(generator, torch.cat([enhanced, noisy], dim=1))
+        loss = compare(restored, clean, n_samples, bandwidth_hz)["spectral"]
         seen.append(train.descend(adam, generator, loss, 10.0, 1, metas) and loss.item())
     assert seen[-1] < 0.7 * seen[0]
 
@@ -183,3 +184,22 @@ def test_mixing_on_the_fly_without_its_sources_is_refused_by_name(corpus, monkey
         train.mixtures(settings(on_the_fly=True), rows)
     with pytest.raises(ValueError, match=r"on_the_fly: no utterance of train has \d+ samples"):
         train.mixtures(settings(on_the_fly=True, segment_length=480_000), corpus[1]["train"])
+
+
+def test_every_term_architecture_and_judge_can_be_chosen(corpus, tmp_path):
+    given = {"architecture": "waveform", "hidden": 16, "discriminators": ["stft"], "high_weight": 2.0, "lambda_l1": 0.0}
+    weights = {"lambda_complex": 20.0, "lambda_mel": 0.5, "lambda_over_attenuation": 0.5}
+    history, _ = run(settings(epochs=1, gan_start_epoch=1, **given, **weights), corpus, tmp_path)
+    trained = {
+        name.removeprefix("train/") for name in history if name.startswith("train/") and history[name].notna().any()
+    }
+    assert {
+        "spectral",
+        "complex",
+        "mel",
+        "over_attenuation",
+        "adversarial",
+        "features",
+    } <= trained and "l1" not in trained
+    assert all(np.isfinite(history[f"valid/{name}"]).all() for name in losses.NAMES)
+    assert type(restore.load(tmp_path / "best.pt")).__name__ == "Waveform"
