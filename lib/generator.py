@@ -42,7 +42,7 @@ def restore(generator: nn.Module, inputs: Tensor) -> Tensor:
 def export(generator: nn.Module) -> bytes:
     """An ONNX model of one hop with explicit states: `inputs` `[1, C, 480]`, `state_0`, ... -> `restored`, `state_0_after`, ...
 
-    Weight norms are folded into the weights of a copy; the DFT of a hop is a fixed matrix there.
+    Weight norms are folded into the weights of a copy; a hop's DFT is done by small matrices there.
     """
     single = folded(generator)
     state = single.start(1)

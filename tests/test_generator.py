@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lib import spectral, waveform
+from lib import budget, spectral, waveform
 from lib.causal import CausalConv1d, CausalTransposed1d
 from lib.generator import ARCHITECTURES, export, folded, make, restore
 
@@ -244,3 +244,15 @@ def test_numbers_are_double_checked_by_an_independent_overlap_add():
     for start in range(0, len(padded) - 959, 480):
         out[start : start + 960] += np.fft.irfft(np.fft.rfft(padded[start : start + 960] * window)) * window
     np.testing.assert_allclose(out[480:-480], x, atol=1e-6)
+
+
+@torch.no_grad()
+def test_the_network_to_compare_with_is_as_large_as_described_and_streams():
+    torch.manual_seed(0)
+    network = budget.WideUNet()
+    assert 8.5e6 < sum(weight.numel() for weight in network.parameters()) < 9.0e6
+    x, state, hops = torch.randn(1, 1, 480 * 4), None, []
+    for hop in x.split(480, dim=2):
+        y, state = network(hop, state)
+        hops.append(y)
+    torch.testing.assert_close(torch.cat(hops, dim=2), network(x)[0], atol=1e-4, rtol=0)

@@ -14,7 +14,7 @@ ORDER = """
     progress jobs params store origin tracking
     audio metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
-    causal spectral waveform generator discriminators losses train workers restore listening bench
+    causal spectral waveform generator discriminators losses train workers restore listening bench budget
 """.split()
 BESIDE = {"params", "store", "origin", "tracking"}  # for notebooks, and for the command that finds a listening page
 HEART = {"deepfilter_network", "deepfilter", "causal", "spectral", "waveform", "generator", "discriminators", "losses"}
