@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from signals import RATE, good_sources, odd_and_bad_speech
+from signals import RATE, good_sources, odd_and_bad_speech, write
 
 from lib import align, audio, degrade, pairs, params, plan, sources, verify
 
@@ -174,3 +174,27 @@ def test_a_row_rendered_alone_is_the_saved_one(made):
 def test_a_manifest_without_a_corpus_says_how_to_make_it():
     with pytest.raises(FileNotFoundError, match=r"prepare this corpus first .*-p corpus nowhere"):
         pairs.read("nowhere")
+
+
+def test_a_noise_and_a_room_are_read_once_in_a_process(made, monkeypatch):
+    _, folders, manifest = made
+    rows = manifest[manifest.rir != ""].head(4)
+    for cached in (pairs._noise, pairs._room):
+        cached.cache_clear()
+    seen, read = [], audio.read
+    monkeypatch.setattr(
+        audio, "read", lambda path, *args, **named: seen.append(path.parent.name) or read(path, *args, **named)
+    )
+    for row in [*rows.itertuples(), *rows.itertuples()]:
+        pairs.mixture(row, folders)
+    noises = set(rows.noise_path) | set(rows.second_noise_path) - {""}
+    assert seen.count("rooms") == rows.rir.nunique() and seen.count("noise") == len(noises)
+    assert len(seen) == 2 * len(rows) + rows.rir.nunique() + len(noises)  # the speech each time
+
+
+def test_a_room_of_several_microphones_is_heard_through_the_first(tmp_path):
+    rir = np.zeros((4_800, 2), np.float32)
+    rir[100, 0], rir[130, 1] = 0.5, 0.9  # the mean would be a comb
+    write(tmp_path / "two.wav", rir, subtype="FLOAT")
+    response, lag, t60 = pairs._room(tmp_path / "two.wav")
+    assert lag == 100 and response[0] == 1 and not response[1:].any() and t60 == 0
