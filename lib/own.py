@@ -31,10 +31,11 @@ def survey(p, given: Sources) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pairs, a row each (clean_path, noisy_path, speaker, split, duration), and all files with why some are of no use.
 
     Paths are relative to the folders of `given`. In a CSV (`p.pairs_csv`: columns clean and noisy, optional speaker and split)
-    they count from its own folder.
+    they count from its own folder. The column `content` is a hash of the clean audio: copies of it belong together.
 
     Raises:
-        ValueError: the CSV lacks a column, names an unknown split or puts a clean file into two; no pair is left.
+        ValueError: the CSV lacks a column, names an unknown split, or puts a file or copies of one into two splits; two files
+            have one name up to their ending; no pair is left.
     """
     listed = _listed(p.pairs_csv) if p.pairs_csv else _matched(p, given)
     files = pd.concat([
@@ -51,7 +52,15 @@ def survey(p, given: Sources) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ValueError(f"{p.pairs_csv or given.noisy}: no pair of usable files among {len(listed)}{named}")
     speakers = [said or sources.speaker(path, given.speech, p.speaker_pattern)
                 for said, path in zip(pairs.speaker, pairs.clean_path, strict=True)]  # fmt: skip
-    return pairs.assign(speaker=speakers, duration=pairs.noisy_path.map(durations)).reset_index(drop=True), files
+    contents = dict(zip(files.path[files.kind == "clean"], files.content[files.kind == "clean"], strict=True))
+    pairs = pairs.assign(
+        speaker=speakers, duration=pairs.noisy_path.map(durations), content=pairs.clean_path.map(contents)
+    )
+    torn = pairs[pairs.split != ""].groupby("content").split.nunique()
+    if (torn > 1).any():
+        both = pairs[pairs.content == torn.idxmax()].drop_duplicates("split").clean_path.tolist()
+        raise ValueError(f"{p.pairs_csv}: {both[0]} and {both[1]} hold the same audio and are in two splits")
+    return pairs.reset_index(drop=True), files
 
 
 def fit(row, given: Sources, max_lag_ms: float, max_length_difference: float) -> Aligned:
@@ -81,8 +90,8 @@ def fit(row, given: Sources, max_lag_ms: float, max_length_difference: float) ->
     clean, noisy = align.advance(clean, -min(whole.samples, 0)), align.advance(noisy, max(whole.samples, 0))
     n_samples = min(len(clean), len(noisy))
     clean, noisy = clean[:n_samples], noisy[:n_samples]
-    halves = [half for half in zip(*(np.array_split(part, 2) for part in (noisy, clean)), strict=True)]
-    left = [lag.samples for lag in align.lags(*zip(*halves, strict=True)) if lag.confidence >= align.CONFIDENT]
+    halves = align.lags(*(np.array_split(part, 2) for part in (noisy, clean)))
+    left = [lag.samples for lag in halves if lag.confidence >= align.CONFIDENT]
     if left and np.ptp([0, *left]) > MAX_DRIFT:
         raise ValueError(f"the lag drifts: {left} samples are left of it in the halves, expected at most {MAX_DRIFT}")
     gain = float(noisy.astype(np.float64) @ clean / max(clean.astype(np.float64) @ clean, 1e-12))
@@ -118,7 +127,12 @@ def _matched(p, given: Sources) -> pd.DataFrame:
     for name, folder in zip(COLUMNS, (given.speech, given.noisy), strict=True):
         for path in audio.files(folder, p.speech_glob):
             key = path.relative_to(folder)
-            found.setdefault(key.with_suffix("").as_posix(), {})[name] = key.as_posix()
+            pair = found.setdefault(key.with_suffix("").as_posix(), {})
+            if name in pair:
+                raise ValueError(
+                    f"{folder}: {pair[name]} and {key} have one name: which belongs to the other folder's?"
+                )
+            pair[name] = key.as_posix()
     table = pd.DataFrame.from_dict(found, orient="index").sort_index().reindex(columns=COLUMNS).fillna("")
     return table.assign(speaker="", split="").reset_index(drop=True)
 

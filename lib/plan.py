@@ -66,20 +66,20 @@ def draw(p, given: Sources) -> Plan:
 
 
 def split(
-    paths: pd.Series, names: pd.Series, held: pd.Series, seed: int, valid_share: float, test_share: float
+    paths: pd.Series, held: pd.Series, seed: int, valid_share: float, test_share: float, kind: str = "speech"
 ) -> dict:
     """Path -> split, by the order of a hash of (seed, path); what is `held` is in test alone, no split is empty.
 
     >>> paths = pd.Series([f"{i}.wav" for i in range(20)])
-    >>> pd.Series(split(paths, paths, paths == "7.wav", 0, 0.1, 0.2)).value_counts().to_dict()
+    >>> pd.Series(split(paths, paths == "7.wav", 0, 0.1, 0.2)).value_counts().to_dict()
     {'train': 13, 'test': 5, 'valid': 2}
     """
     rest = sorted(paths[~held], key=lambda path: hashlib.sha256(f"{seed} {path}".encode()).hexdigest())
     least = 2 + (not held.any())
     if len(rest) < least:
         raise ValueError(
-            f"{len(rest)} files ({', '.join(sorted(set(names))[:5])}, ...) beside the held-out ones: expected at least {least},"
-            " since train, valid and test each want one"
+            f"{len(rest)} {kind} files beside the held-out ones: expected at least {least}, since train, valid and test each"
+            " want one"
         )
     n_test = min(max(round(test_share * len(rest)), 0 if held.any() else 1), len(rest) - 2)
     n_valid = min(max(round(valid_share * len(rest)), 1), len(rest) - n_test - 1)
@@ -98,9 +98,9 @@ def _mixtures(p, given: Sources) -> tuple[list[dict], pd.DataFrame]:
 
     speakers = speech.path.map(lambda path: sources.speaker(path, given.speech, p.speaker_pattern))
     shares = p.seed, p.valid_share, p.test_share
-    splits = split(speech.path, speakers, _held_speakers(speakers, p.holdout_speakers), *shares)
-    noises = _by_split(split(noise.path, noise.path, _held_noises(noise.path, p.holdout_noises), *shares))
-    room_splits = _by_split(split(rooms.path, rooms.path, rooms.path == "", *shares)) if p.p_reverb > 0 else {}
+    splits = split(speech.path, _held_speakers(speakers, p.holdout_speakers), *shares)
+    noises = _by_split(split(noise.path, _held_noises(noise.path, p.holdout_noises), *shares, "noise"))
+    room_splits = _by_split(split(rooms.path, rooms.path == "", *shares, "room")) if p.p_reverb > 0 else {}
     n_noise = dict(zip(noise.path, noise.n_samples * SAMPLE_RATE // noise.sample_rate, strict=True))
 
     rows = []
@@ -145,13 +145,20 @@ def _own(p, given: Sources) -> tuple[list[dict], pd.DataFrame]:
     """Rows for pairs that a user brings."""
     found, files = own.survey(p, given)
     shares = p.seed, p.valid_share, p.test_share
-    free = found[found.split == ""].drop_duplicates("clean_path")
-    splits = dict(zip(found.clean_path, found.split, strict=True))
+    held = _held_speakers(found.speaker, p.holdout_speakers)
+    if (wrong := found[held & ~found.split.isin(["", "test"])]).size:
+        row = wrong.iloc[0]
+        raise ValueError(
+            f"{row.clean_path}: its speaker {row.speaker} is held out, but its split is {row.split}, expected test"
+        )
+    splits = {row.content: row.split for row in found.itertuples() if row.split}
+    free = found[~found.content.isin(splits)].drop_duplicates("content")
     if len(free):
-        splits |= split(free.clean_path, free.speaker, _held_speakers(free.speaker, p.holdout_speakers), *shares)
+        by_path = split(free.clean_path, held[free.index], *shares)
+        splits |= {row.content: by_path[row.clean_path] for row in free.itertuples()}
     rows = []
     for row in found.itertuples():
-        about = _about(p, splits[row.clean_path], row.speaker, row.clean_path, 0)
+        about = _about(p, splits[row.content], row.speaker, row.clean_path, 0)
         about |= {"id": _name(row.noisy_path), "noisy_path": row.noisy_path}
         rows.append(about | {"duration": row.duration})
     return rows, files

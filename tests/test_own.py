@@ -124,3 +124,47 @@ def test_a_csv_that_cannot_be_right_is_refused_before_any_work(tmp_path, text, m
     p = params.build(params.Prepare, {"pairs_csv": str(tmp_path / "pairs.csv"), "n_processes": 1})
     with pytest.raises(ValueError, match=message):
         plan.draw(p, sources.of(p))
+
+
+def test_copies_of_one_clean_recording_are_in_one_split(recorded, tmp_path):
+    root = recorded[0] / "clean" / "anna"
+    for i in range(8):  # four recordings, each in two noises, as some corpora keep them
+        clean = audio.read(root / f"s{i // 2}.wav")
+        write(tmp_path / "clean" / f"u{i // 2}_noise{i % 2}.wav", clean, subtype="FLOAT")
+        hiss = 0.01 * np.random.default_rng(i).standard_normal(len(clean))
+        write(tmp_path / "noisy" / f"u{i // 2}_noise{i % 2}.wav", clean + hiss, subtype="FLOAT")
+    given = {"speech_dir": str(tmp_path / "clean"), "noisy_dir": str(tmp_path / "noisy"), "n_processes": 1}
+    for seed in range(4):
+        p = params.build(params.Prepare, given | {"seed": seed})
+        rows = plan.draw(p, sources.of(p)).rows
+        assert len(rows) == 8 and (rows.groupby(rows.clean_path.str[:2]).split.nunique() == 1).all()
+    lines = [
+        f"clean/u{i // 2}_noise{i % 2}.wav,noisy/u{i // 2}_noise{i % 2}.wav,{'train' if i else 'test'}"
+        for i in range(8)
+    ]
+    (tmp_path / "pairs.csv").write_text("\n".join(["clean,noisy,split", *lines]))
+    p = params.build(params.Prepare, {"pairs_csv": str(tmp_path / "pairs.csv"), "n_processes": 1})
+    with pytest.raises(
+        ValueError, match=r"u0_noise0.wav and clean/u0_noise1.wav hold the same audio and are in two splits"
+    ):
+        plan.draw(p, sources.of(p))
+
+
+def test_a_held_out_speaker_cannot_be_given_another_split(recorded, tmp_path):
+    root = recorded[0]
+    lines = [f"{root}/clean/anna/s{i}.wav,{root}/noisy/anna/s{i}.flac,{'anna' if i else 'ben'},train" for i in range(4)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["clean,noisy,speaker,split", *lines]))
+    p = params.build(
+        params.Prepare, {"pairs_csv": str(tmp_path / "pairs.csv"), "n_processes": 1, "holdout_speakers": ["ben"]}
+    )
+    with pytest.raises(ValueError, match=r"s0.wav: its speaker ben is held out, but its split is train, expected test"):
+        plan.draw(p, sources.of(p))
+
+
+def test_two_files_of_one_name_are_not_guessed_at(recorded, tmp_path):
+    for name in ("a.wav", "a.flac"):
+        write(tmp_path / "clean" / name, CLEAN["s0"])
+    write(tmp_path / "noisy" / "a.wav", CLEAN["s0"])
+    p = params.build(params.Prepare, {"speech_dir": str(tmp_path / "clean"), "noisy_dir": str(tmp_path / "noisy")})
+    with pytest.raises(ValueError, match=r"a\.flac and a\.wav have one name"):
+        plan.draw(p, sources.of(p))
