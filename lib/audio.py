@@ -61,7 +61,7 @@ def info(path: str | Path) -> Info:
     try:
         head = soundfile.info(str(path))
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
+        raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
     return Info(head.format, head.subtype, head.samplerate, head.channels, head.frames)
 
 
@@ -87,7 +87,7 @@ def read(
             signal = signal[:, 0].copy() if first_channel or file.channels == 1 else signal.mean(axis=1)
             own_rate = file.samplerate
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from None
+        raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
     if len(signal) < expected:
         raise AudioError(f"{path}: {len(signal)} samples from {start} on, {expected} expected: truncated?")
     if not np.isfinite(signal).all():
@@ -183,5 +183,9 @@ def level_db(signal: np.ndarray) -> float:
     return 10 * float(np.log10(2 * power)) if power > 0 else -np.inf
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: str | Path) -> str:
+    if not Path(path).is_file():
+        return "there is no such file"
+    if not Path(path).stat().st_size:
+        return "the file is empty"
     return str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__

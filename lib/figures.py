@@ -169,6 +169,8 @@ def lines(
         if len(columns) > 1:
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
         ax.set(ylabel=ylabel)
+        if pd.api.types.is_integer_dtype(table[x]):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if from_zero:
             ax.set_ylim(0, 1.1 * table[list(columns)].max().max())
     axes[-1].set_xlabel(xlabel)
@@ -179,6 +181,8 @@ def lines(
 @styled
 def timbre_profile(table: pd.DataFrame, title: str = "") -> Figure:
     """What DeepFilterNet3 took of each ERB band: the medians over pairs for each SNR, and below them each with its quartiles.
+
+    Dotted where less than half of the pairs hold anything: there it is another population.
 
     Args:
         table: as from `verify.profile`: columns `snr_db hz low median high n_pairs`.
@@ -191,9 +195,19 @@ def timbre_profile(table: pd.DataFrame, title: str = "") -> Figure:
     whole.set_subplotspec(grid[0, :])
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(len(groups), 1)))
     for (snr_db, rows), ax, colour in zip(groups, axes[len(axes) // 2 :], colours, strict=False):
-        whole.plot(_erb(rows["hz"]), rows["median"], color=colour, label=f"{snr_db:g} dB SNR", marker="o", markersize=4)
+        many = rows["n_pairs"] >= rows["n_pairs"].max() / 2
+        whole.plot(
+            _erb(rows["hz"]),
+            rows["median"].where(many),
+            color=colour,
+            label=f"{snr_db:g} dB SNR",
+            marker="o",
+            markersize=4,
+        )
         ax.fill_between(_erb(rows["hz"]), rows["low"], rows["high"], color=colour, alpha=0.3, linewidth=0)
-        ax.plot(_erb(rows["hz"]), rows["median"], color=colour)
+        ax.plot(_erb(rows["hz"]), rows["median"].where(many), color=colour)
+        for panel in (whole, ax) if not many.all() else ():
+            panel.plot(_erb(rows["hz"]), rows["median"], color=colour, linestyle=":", linewidth=1.2)
         ax.set_title(f"{snr_db:g} dB, n = {rows['n_pairs'].max():,}", fontsize=11)
         _erb_axis(ax, (250, 1000, 4000, 16_000))
     if groups:

@@ -1,5 +1,8 @@
 """The same calls in this process, in several, or on a Dask cluster, with their progress. The results are the same everywhere."""
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -40,10 +43,22 @@ def each(
         yield from progress(workers(delayed(function)(*one) for one in arguments), description, len(arguments))
 
 
+def end_with_parent() -> None:
+    """Have this process end within a second of its parent's death: a killed parent cannot tell its workers to."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def _workers(n_processes: int, dask_address: str, return_as: str):
     if not dask_address:
-        with parallel_config("loky", inner_max_num_threads=1):
+        with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
             yield Parallel(n_processes, return_as=return_as)
         return
     try:

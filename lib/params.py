@@ -212,6 +212,9 @@ class Inspect(Parameters):
     corpus: Name = "demo"
     speech_dir: Folder = ""
     noise_dir: Folder = ""
+    speech_glob: Glob = "**/*"
+    noise_glob: Glob = "**/*"
+    speaker_pattern: Annotated[str, AfterValidator(_pattern)] = ""
     n_examples: Annotated[int, Field(ge=1, le=50)] = 6
     seed: Seed = 0
     n_processes: Count = 2
@@ -446,5 +449,7 @@ def _line(problem: dict) -> str:
     message = re.sub("(Input should be|List should have)", "expected", message)
     if not problem["loc"]:  # values that do not go together: the message names them
         return message
+    if problem["type"] == "list_type":
+        message = "expected a list, typed as '[a, b]'"
     name, *place = problem["loc"]
     return f"{name}{''.join(f'[{i}]' for i in place)} = {problem['input']!r}: {message}"

@@ -4,6 +4,7 @@ A row's numbers follow from (seed, path of the utterance below `speech_dir`, ite
 another setting, or one more speech file, changes no other number.
 """
 
+import difflib
 import hashlib
 import re
 import zlib
@@ -89,6 +90,12 @@ def split(
 
 def _mixtures(p, given: Sources) -> tuple[list[dict], pd.DataFrame]:
     """Rows for speech, rooms and noise."""
+    found = {kind: pd.Series(sources.found(folder, kind, glob), dtype=object) for kind, folder, glob in (
+        ("speech", given.speech, p.speech_glob), ("noise", given.noise, p.noise_glob))}  # fmt: skip
+    _held_speakers(
+        found["speech"].map(lambda path: sources.speaker(path, given.speech, p.speaker_pattern)), p.holdout_speakers
+    )
+    _held_noises(found["noise"], p.holdout_noises)  # names that there are not are refused before files are read
     speech = sources.survey(given.speech, "speech", p.n_processes, p.min_duration, glob=p.speech_glob)
     noise = sources.survey(given.noise, "noise", p.n_processes, glob=p.noise_glob)
     rooms = sources.survey(given.room, "room", p.n_processes) if p.p_reverb > 0 else speech[:0]
@@ -180,7 +187,7 @@ def _name(path: str) -> str:
 
 def _held_speakers(speakers: pd.Series, names: list[str]) -> pd.Series:
     if missing := set(names) - set(speakers):
-        raise ValueError(f"held-out speaker {sorted(missing)} not found: there are {sorted(set(speakers))}")
+        raise ValueError(_not_found("speaker", missing, set(speakers)))
     return speakers.isin(names)
 
 
@@ -188,9 +195,15 @@ def _held_noises(paths: pd.Series, names: list[str]) -> pd.Series:
     """A noise is called by its path below `noise_dir`, with or without ending, by its file's name or by a folder's."""
     called = paths.map(lambda path: {path, str(Path(path).with_suffix("")), Path(path).stem, *Path(path).parts[:-1]})
     if missing := set(names) - set().union(*called):
-        stems = sorted({Path(path).stem for path in paths})
-        raise ValueError(f"held-out noise {sorted(missing)} not found: there are {stems}")
+        raise ValueError(_not_found("noise", missing, {Path(path).stem for path in paths}))
     return called.map(lambda own: bool(own & set(names))).astype(bool)
+
+
+def _not_found(kind: str, missing: set[str], known: set[str]) -> str:
+    near = [name for wanted in sorted(missing) for name in difflib.get_close_matches(wanted, known, n=1)]
+    shown = sorted(known)[:10] + ["..."] * (len(known) > 10)
+    hint = f", did you mean {', '.join(near)}?" if near else f": there are {', '.join(shown)}"
+    return f"held-out {kind} {sorted(missing)} not found{hint}"
 
 
 def _by_split(splits: dict[str, str]) -> dict[str, list[str]]:

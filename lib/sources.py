@@ -76,11 +76,8 @@ def survey(
     Raises:
         ValueError: there is no audio file.
     """
-    found = [path.relative_to(root).as_posix() for path in audio.files(root, glob)] if only is None else only
-    if not found:
-        looked_for = f"{glob} with the endings {' '.join(sorted(audio.SUFFIXES))}"
-        raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
-    arguments = [(path, root, kind, min_duration, bandwidth) for path in found]
+    paths = found(root, kind, glob) if only is None else only
+    arguments = [(path, root, kind, min_duration, bandwidth) for path in paths]
     rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
     columns = [
         "kind",
@@ -102,6 +99,15 @@ def survey(
         twin = first.notna() & (first != table.path)
         table.loc[twin, "reason"] = "the same audio as " + first[twin]
     return table
+
+
+def found(root: Path, kind: str, glob: str = "**/*") -> list[str]:
+    """Paths below `root` of its audio files that match `glob`. Raises `ValueError` if there is none."""
+    paths = [path.relative_to(root).as_posix() for path in audio.files(root, glob)]
+    if not paths:
+        looked_for = f"{glob} with the endings {' '.join(sorted(audio.SUFFIXES))}"
+        raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
+    return paths
 
 
 def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:

@@ -205,4 +205,7 @@ def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_be
     assert [line.get_ydata()[0] for line in whole.lines[:3]] == [-2.5, -1.5, -0.5]
     assert [ax.get_title() for ax in single] == ["-5 dB, n = 7", "5 dB, n = 7", "15 dB, n = 7"]
     assert [label.get_text() for label in whole.get_xticklabels()][:3] == ["100", "250", "500"]
+    few = tables[0].assign(n_pairs=[7] * 6 + [3, 1])  # recordings that end below drop out
+    solid, dotted = figures.timbre_profile(few).axes[0].lines[:2]
+    assert np.isnan(solid.get_ydata()).tolist() == [False] * 6 + [True] * 2 and dotted.get_linestyle() == ":"
     assert len(figures.timbre_profile(tables[0][:0]).axes) == 1  # "no pairs"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from signals import good_sources
 
@@ -57,6 +58,20 @@ def test_killed_three_times_and_resumed_it_is_the_same_corpus(root, expected):
     (pairs.folder("killed") / "clean" / ".half.flac.1.part").write_bytes(b"what a killed process leaves")
     subprocess.run([sys.executable, "-c", RENDER, root, "killed", "2"], check=True, capture_output=True)
     assert contents("killed") == expected
+
+
+def test_workers_end_with_a_process_that_was_killed_alone(root):
+    rows = pairs.folder("orphaned") / "rows"
+    process = subprocess.Popen(
+        [sys.executable, "-c", RENDER, root, "orphaned", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(rows.glob("*.csv")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    workers = [child for child in psutil.Process(process.pid).children() if "loky" in " ".join(child.cmdline())]
+    process.kill()
+    process.wait()
+    assert len(workers) >= 2 and not psutil.wait_procs(workers, timeout=10)[1]
 
 
 def test_a_dask_cluster_makes_the_same_corpus_and_wrong_ones_are_refused(root, expected):

@@ -84,9 +84,7 @@ def test_held_out_speakers_and_noises_are_in_test_alone(root):
     assert set(rows[rows.speaker == "speaker1"].split) == {"test"}
     assert set(rows[rows.noise_path == "noise2.flac"].split) == {"test"}
     assert set(rows[rows.split == "test"].group) == {"known speaker", "unseen speaker"}
-    with pytest.raises(
-        ValueError, match=r"held-out speaker \['nobody'\] not found: there are \['speaker0', 'speaker1'\]"
-    ):
+    with pytest.raises(ValueError, match=r"held-out speaker \['nobody'\] not found: there are speaker0, speaker1"):
         absent = p.model_copy(update={"holdout_speakers": ["nobody"]})
         plan.draw(absent, sources.Sources(root / "speech", root / "noise", root / "rooms"))
 

@@ -95,6 +95,7 @@ def refusal(model, **given):
         (params.Train, "n_valid_scored", 33, "32"),
         (params.Prepare, "snr_db", "[]", "at least 1"),
         (params.Prepare, "snr_db", 5, "list"),
+        (params.Prepare, "holdout_speakers", "anna", "list, typed as '[a, b]'"),
         (params.Prepare, "corpus", "../demo", "plain folder name"),
         (params.Prepare, "valid_share", 0.0, "greater than 0"),
         (params.Prepare, "speaker_pattern", "reader_", "a group in brackets"),

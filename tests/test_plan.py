@@ -117,6 +117,16 @@ def test_a_batch_is_sixteen_rows_or_four_minutes_or_one_row():
     assert batches.value_counts().sort_index().tolist() == [16, 6, 2, 1, 1, 1]
 
 
+def test_a_hold_out_that_is_not_there_is_refused_before_a_file_is_read(root, monkeypatch):
+    monkeypatch.setattr(sources, "survey", lambda *args, **named: pytest.fail("files were read"))
+    with pytest.raises(ValueError, match=r"held-out speaker \['speeker1'\] not found, did you mean speaker1\?"):
+        draw(root, holdout_speakers=["speeker1"])
+    with pytest.raises(
+        ValueError, match=r"held-out noise \['kitchen'\] not found: there are noise0, noise1, noise2, noise3"
+    ):
+        draw(root, holdout_noises=["kitchen"])
+
+
 def test_cuda_where_there_is_none_is_refused_before_any_work(root, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match=r"device = 'cuda': PyTorch finds no CUDA device"):
