@@ -18,9 +18,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from lib import align, audio, data, deepfilter, degrade
+from lib.audio import SAMPLE_RATE
 from lib.deepfilter import DELAY, HOP_LENGTH, Settings
 from lib.progress import progress
-from lib.sources import SAMPLE_RATE, Sources
+from lib.sources import Sources
 
 AS_RUNTIME = Settings(hold_at_pauses=True)
 OPEN = AS_RUNTIME._replace(
@@ -129,8 +130,8 @@ def speed(
             jobs = [delayed(_enhance)(batch, device)] * n_processes
             measured = []
             for _ in range(n_repeats):
-                reference = sum(_seconds(runtime, utterance) for utterance in utterances[:3]) / 3
-                mine = _seconds(workers, jobs) / batch_size / n_processes
+                reference = sum(seconds_of(runtime, utterance) for utterance in utterances[:3]) / 3
+                mine = seconds_of(workers, jobs) / batch_size / n_processes
                 measured.append((seconds / mine, seconds / reference, reference / mine))
             mine, reference, ratio = np.median(measured, axis=0)
             rows.append({
@@ -156,7 +157,7 @@ def hops(item: Item, n_hops: int) -> pd.DataFrame:
     with deepfilter.one_thread():
         stream = deepfilter.Stream(deepfilter.load())
         stream.push(signal[:20]), reference.process_chunk(signal[:20].ravel())
-        rows = [(_seconds(stream.push, hop[None]), _seconds(reference.process_chunk, hop)) for hop in signal]
+        rows = [(seconds_of(stream.push, hop[None]), seconds_of(reference.process_chunk, hop)) for hop in signal]
     return 1000 * pd.DataFrame(rows, columns=["retimbre", "runtime"])
 
 
@@ -197,17 +198,14 @@ def lag_pairs(
             clean = np.concatenate([clean, audio.read(speech[utterance], SAMPLE_RATE)])
         disturbing = read(noise[rng.integers(len(noise))], SAMPLE_RATE)
         disturbing = degrade.loop(disturbing, int(rng.integers(len(disturbing))), n_samples)
-        made, lag = (
-            degrade.mix(clean[:n_samples], disturbing, snr_db[i % len(snr_db)], 0.5),
-            rng.integers(-max_lag, max_lag + 1),
-        )
-        drawn.append((made.clean, made.noisy, int(lag), snr_db[i % len(snr_db)], chosen))
+        snr, lag = snr_db[i % len(snr_db)], int(rng.integers(-max_lag, max_lag + 1))
+        made = degrade.mix(clean[:n_samples], disturbing, snr, 0.5)
+        drawn.append((made.clean, made.noisy, lag, snr, chosen))
     pairs = []
     for first in progress(range(0, n_pairs, 16), "pairs to align"):
         group = drawn[first : first + 16]
-        for (clean, _, lag, snr, _), output in zip(
-            group, deepfilter.enhance_batch([item[1] for item in group]), strict=True
-        ):
+        enhanced = deepfilter.enhance_batch([noisy for _, noisy, *_ in group])
+        for (clean, _, lag, snr, _), output in zip(group, enhanced, strict=True):
             late = output.signal[max_lag - lag : len(clean) - max_lag - lag]
             pairs.append(LagPair(late, clean[max_lag : len(clean) - max_lag], lag, snr, True))
     for i in range(2 * n_pairs // 5):
@@ -225,12 +223,9 @@ def alignment(pairs: Sequence[LagPair], max_lag: int = MAX_LAG) -> pd.DataFrame:
     related, snr_db, error (samples), confidence (of align.lag alone), ms.
     """
     rows = []
+    methods = {"align.lag": _lag_aligned, "numpy.correlate": _lag_correlated, "dot product": _lag_by_dots}
     for pair in progress(list(pairs), "alignment"):
-        for method, find in (
-            ("align.lag", _lag_aligned),
-            ("numpy.correlate", _lag_correlated),
-            ("dot product", _lag_by_dots),
-        ):
+        for method, find in methods.items():
             began = time.perf_counter()
             found, confidence = find(pair.estimate, pair.reference, max_lag)
             ms = 1000 * (time.perf_counter() - began)
@@ -298,7 +293,7 @@ def reading(given: Sources, n_files: int = 12, n_items: int = 300, n_repeats: in
             next(iter(batches))
         measured = []
         for epoch in progress(range(n_repeats), "reading"):
-            measured.append([_seconds(_exhaust, batches, epoch) for batches in loaders.values()])
+            measured.append([seconds_of(_exhaust, batches, epoch) for batches in loaders.values()])
     seconds = pd.DataFrame(measured, columns=list(ways))
     ratios = seconds["whole files"].to_numpy()[:, None] / seconds
     table = {"items_per_s": len(rows) / seconds.median(), "ratio": ratios.median(), "ratio_min": ratios.min()}
@@ -336,7 +331,8 @@ def _agreement_db(reference: np.ndarray, other: np.ndarray) -> float:
     return 10 * float(np.log10((np.sum(np.square(reference, dtype=np.float64)) + 1e-30) / (difference + 1e-30)))
 
 
-def _seconds(function, *arguments) -> float:
+def seconds_of(function, *arguments) -> float:
+    """How long one call takes."""
     began = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - began

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lib import losses, spectral, waveform
+from lib.bench import seconds_of
 from lib.causal import CausalConv1d, CausalTransposed1d, State
 from lib.deepfilter import HOP_LENGTH, SAMPLE_RATE, one_thread
 from lib.generator import export, folded, make, restore
 from lib.progress import progress
-
-HOP_MS = 1000 * HOP_LENGTH / SAMPLE_RATE
 
 
 class WideUNet(nn.Module):
@@ -97,7 +96,7 @@ def costs(n_hops: int = 300, n_repeats: int = 3, seed: int = 0) -> pd.DataFrame:
             with FlopCounterMode(display=False) as counter, torch.no_grad():
                 single(torch.zeros(1, network.n_inputs, SAMPLE_RATE))
             with torch.no_grad():
-                offline_s = min(_seconds(single, whole) for _ in range(n_repeats))
+                offline_s = min(seconds_of(single, whole) for _ in range(n_repeats))
             onnx_ms, error = _in_onnx_runtime(single, export(network), hops)
             rows.append({
                 "name": name, "parameters": sum(weight.numel() for weight in single.parameters()),
@@ -149,7 +148,7 @@ def stft_losses(n_repeats: int = 10) -> pd.DataFrame:
     with one_thread():
         for _ in progress(range(n_repeats + 1), "STFT losses"):
             restored = (0.1 * torch.randn_like(clean)).requires_grad_()
-            measured.append([1000 * _seconds(_there_and_back, way, restored) for way in ways.values()])
+            measured.append([1000 * seconds_of(_there_and_back, way, restored) for way in ways.values()])
     ms = np.median(measured[1:], axis=0)
     return pd.DataFrame({"name": list(ways), "ms": ms, "times": ms / ms[0]})
 
@@ -185,7 +184,7 @@ def _eager(single: nn.Module, hops: Tensor) -> list[float]:
 def _training(network: nn.Module, n_repeats: int) -> float:
     """Seconds of audio forward and backward in a second; the fastest of the steps with a segment of 1 s."""
     inputs = 0.1 * torch.randn(1, network.n_inputs, SAMPLE_RATE)
-    return 1 / min(_seconds(_step, network, inputs) for _ in range(n_repeats))
+    return 1 / min(seconds_of(_step, network, inputs) for _ in range(n_repeats))
 
 
 def _step(network: nn.Module, inputs: Tensor) -> None:
@@ -194,9 +193,3 @@ def _step(network: nn.Module, inputs: Tensor) -> None:
 
 def _there_and_back(loss, restored: Tensor) -> None:
     loss(restored).backward()
-
-
-def _seconds(function, *arguments) -> float:
-    began = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - began

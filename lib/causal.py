@@ -95,6 +95,14 @@ class CausalTransposed1d(nn.Module):
         return y[:, :, :n] + self.bias[:, None], y[:, :, n:]
 
 
+def check_hops(inputs: Tensor, n_inputs: int, hop_length: int) -> None:
+    """Raise `ValueError` if `inputs` is not `[B, n_inputs, T]` with `T` one or more hops."""
+    if inputs.ndim != 3 or inputs.shape[1] != n_inputs or inputs.shape[2] % hop_length or not inputs.shape[2]:
+        raise ValueError(
+            f"inputs {tuple(inputs.shape)}, expected [B, {n_inputs}, T] with T a multiple of {hop_length} samples"
+        )
+
+
 def fold(module: nn.Module) -> nn.Module:
     """Replace weight norms by the weights that they make, in place, for inference and export; the outputs stay the same.
 

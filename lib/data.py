@@ -113,9 +113,8 @@ class Mixtures(Dataset):
             raise audio.AudioError(
                 f"{path}: no cut of {n_samples} samples among {N_DRAWS} that can be mixed ({reason})"
             )
-        gain = np.float32(
-            scale / np.abs(made.noisy).max()
-        )  # `mix` keeps clean within full scale, which tensors need not
+        # `mix` keeps clean within full scale, which tensors need not
+        gain = np.float32(scale / np.abs(made.noisy).max())
         noisy, clean = (torch.from_numpy(signal * gain)[None] for signal in (made.noisy, made.clean))
         meta = {
             "idx": index, "snr": snr_db, "scale": scale, "clean_path": str(path), "noise_path": str(noise_path),

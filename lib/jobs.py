@@ -39,8 +39,8 @@ def each(
     if n_processes == 1 and not dask_address:
         yield from progress((function(*one) for one in arguments), description, len(arguments))
         return
-    with _workers(n_processes, dask_address, "generator" if ordered else "generator_unordered") as workers:
-        yield from progress(workers(delayed(function)(*one) for one in arguments), description, len(arguments))
+    with workers(n_processes, dask_address, "generator" if ordered else "generator_unordered") as pool:
+        yield from progress(pool(delayed(function)(*one) for one in arguments), description, len(arguments))
 
 
 def end_with_parent() -> None:
@@ -56,7 +56,8 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def _workers(n_processes: int, dask_address: str, return_as: str):
+def workers(n_processes: int, dask_address: str = "", return_as: str = "list"):
+    """joblib's pool of so many processes, one thread each, or that of a Dask cluster; `each` is simpler."""
     if not dask_address:
         with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
             yield Parallel(n_processes, return_as=return_as)

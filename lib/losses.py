@@ -10,14 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SAMPLE_RATE = 48_000
+from lib.deepfilter import SAMPLE_RATE
+from lib.spectral import COMPRESSION, TINY, compress
+
 N_FFTS = (512, 1024, 2048)  # 11, 21 and 43 ms at 48 kHz: plosives, syllables, pitch
 N_FFT = 1024  # of the terms that hear one resolution
 N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine: the floor of the scores (lib.metrics)
-COMPRESSION = (
-    0.3  # exponent of the magnitudes in the complex term (Ephrat et al., 1804.03619; Braun and Tashev, 2009.12286)
-)
 HIGH_HZ = 4000.0  # where the highs begin that may weigh more
 NAMES = ("l1", "spectral", "complex", "mel", "over_attenuation")  # terms that compare restored with clean
 
@@ -141,11 +140,11 @@ def below(bandwidth_hz: Tensor, n_fft: int) -> Tensor:
 def complex_distance(ours: Tensor, real: Tensor, inside: Tensor) -> Tensor:
     """Squared distance of compressed complex spectra and of their magnitudes, half each: `[B, frames]`, mean over bins.
 
-    `z = |X|^0.3 exp(i arg X)`: quiet bins and their phase count, too.
+    `z = |X|^0.3 exp(i arg X)`: quiet bins and their phase count, too (Ephrat et al., 1804.03619; Braun and Tashev, 2009.12286).
     """
-    ours_z, real_z = (_compressed(z) for z in (ours, real))
+    ours_z, real_z = (compress(z.real, z.imag) for z in (ours, real))
     phase = (ours_z[0] - real_z[0]).square() + (ours_z[1] - real_z[1]).square()
-    magnitude = (_power(ours) + 1e-12).pow(COMPRESSION / 2) - (_power(real) + 1e-12).pow(COMPRESSION / 2)
+    magnitude = (_power(ours) + TINY).pow(COMPRESSION / 2) - (_power(real) + TINY).pow(COMPRESSION / 2)
     return _bin_mean(0.5 * (phase + magnitude.square()), inside)
 
 
@@ -184,17 +183,17 @@ def mel_filters() -> Tensor:
     return filters / filters.sum(0)
 
 
-def band_limit(signals: Tensor, bandwidth_hz: Tensor, sample_rate: int = 48_000) -> Tensor:
+def band_limit(signals: Tensor, bandwidth_hz: Tensor) -> Tensor:
     """Take away what lies above each item's bandwidth, so that neither losses nor discriminators hear it.
 
     >>> highest = torch.tensor([1.0, -1.0]).repeat(2_400)[None, None]  # 24 kHz
     >>> band_limit(highest, torch.tensor([11_025.0])).abs().max().item() < 1e-6
     True
     """
-    if (bandwidth_hz >= sample_rate / 2).all():
+    if (bandwidth_hz >= SAMPLE_RATE / 2).all():
         return signals
     n = signals.shape[-1]
-    hz = torch.linspace(0, sample_rate / 2, n // 2 + 1, device=signals.device)
+    hz = torch.linspace(0, SAMPLE_RATE / 2, n // 2 + 1, device=signals.device)
     spectrum = torch.fft.rfft(signals.float()) * (hz <= bandwidth_hz[:, None, None])
     return torch.fft.irfft(spectrum, n=n)
 
@@ -239,12 +238,6 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     if terms.keys() != weights.keys():
         raise KeyError(f"loss terms {sorted(terms)}, but weights for {sorted(weights)}")
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-
-
-def _compressed(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part; linear far below -120 dB, so that silence has a gradient."""
-    scale = (_power(z) + 1e-12).pow((COMPRESSION - 1) / 2)
-    return z.real * scale, z.imag * scale
 
 
 def _power(z: Tensor) -> Tensor:

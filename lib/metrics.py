@@ -179,13 +179,15 @@ def _score_each(jobs, sample_rate, n_processes, names):
     if n_processes == 1:
         yield from (scores(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
         return
-    import joblib
+    from joblib import delayed
+
+    from lib.jobs import workers
 
     jobs = iter(jobs)
     # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
-    with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_processes) as workers:
+    with workers(n_processes) as pool:
         while batch := list(islice(jobs, 8 * n_processes)):
-            yield from workers(joblib.delayed(scores)(e, r, sample_rate, bw, names) for e, r, bw in batch)
+            yield from pool(delayed(scores)(e, r, sample_rate, bw, names) for e, r, bw in batch)
 
 
 def bandwidth_hz(signal: np.ndarray, sample_rate: int) -> float:

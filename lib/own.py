@@ -4,6 +4,7 @@ A recording and its clean reference seldom begin together, nor at one level. Lag
 the clean one; what cannot be aligned is refused by name.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -125,14 +126,13 @@ def _matched(p, given: Sources) -> pd.DataFrame:
     """Files of both folders with the same path up to the ending; "" where there is none."""
     found = {}
     for name, folder in zip(COLUMNS, (given.speech, given.noisy), strict=True):
-        for path in audio.files(folder, p.speech_glob):
-            key = path.relative_to(folder)
-            pair = found.setdefault(key.with_suffix("").as_posix(), {})
+        for path in sources.found(folder, name, p.speech_glob):
+            pair = found.setdefault(Path(path).with_suffix("").as_posix(), {})
             if name in pair:
                 raise ValueError(
-                    f"{folder}: {pair[name]} and {key} have one name: which belongs to the other folder's?"
+                    f"{folder}: {pair[name]} and {path} have one name: which is the other folder's partner?"
                 )
-            pair[name] = key.as_posix()
+            pair[name] = path
     table = pd.DataFrame.from_dict(found, orient="index").sort_index().reindex(columns=COLUMNS).fillna("")
     return table.assign(speaker="", split="").reset_index(drop=True)
 

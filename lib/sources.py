@@ -80,17 +80,9 @@ def survey(
     arguments = [(path, root, kind, min_duration, bandwidth) for path in paths]
     rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
     columns = [
-        "kind",
-        "path",
-        "reason",
+        *"kind path reason".split(),
         *audio.Info._fields,
-        "bits",
-        "duration",
-        "level_db",
-        "peak",
-        "dc",
-        "clipped",
-        "content",
+        *"bits duration level_db peak dc clipped content".split(),
     ]
     columns += ["bandwidth_hz"] if bandwidth else []
     table = pd.DataFrame(rows).reindex(columns=columns)
@@ -132,22 +124,19 @@ def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
 
 def remarks(files: pd.DataFrame) -> pd.Series:
     """What one should know of each file (surveyed with `bandwidth`) before using it as clean; empty where there is nothing."""
-    lossy = files.codec.where(files.codec.isin(LOSSY)).map("lossy codec {}".format, na_action="ignore")
-    edge = files.bandwidth_hz.where(files.bandwidth_hz < 0.95 * SAMPLE_RATE / 2)
-    band = edge.map(lambda hz: f"holds nothing above {hz / 1000:.1f} kHz{origin(hz)}", na_action="ignore")
-    rate = files.sample_rate.where(files.sample_rate != SAMPLE_RATE).map("at {:g} Hz".format, na_action="ignore")
-    full = (files.peak.where((files.peak >= 0.999) & (files.clipped <= MAX_CLIPPED_SHARE))).map(
-        lambda _: "touches full scale", "ignore"
-    )
-    clipped = files.clipped.where((files.reason == "") & (files.clipped > MAX_CLIPPED_SHARE)).map(
-        "{:.1%} clipped".format, na_action="ignore"
-    )
-    dc = files.dc.where(files.dc.abs() > MAX_DC).map("DC of {:+.3f}".format, na_action="ignore")
-    faint = files.level_db.where((files.reason == "") & (files.level_db < FAINT_DB)).map(
-        "faint ({:.0f} dBFS)".format, na_action="ignore"
-    )
-    parts = pd.concat([files.reason, lossy, band, rate, full, clipped, dc, faint], axis=1, keys=range(8)).astype(object)
-    return parts.apply(lambda row: ", ".join(part for part in row if isinstance(part, str) and part), axis=1)
+    fine = files.reason == ""
+    notes = [  # where, of what, in which words
+        (~fine, files.reason, "{}"),
+        (files.codec.isin(LOSSY), files.codec, "lossy codec {}"),
+        (files.bandwidth_hz < 0.95 * SAMPLE_RATE / 2, files.bandwidth_hz.map(_edge), "{}"),
+        (files.sample_rate.notna() & (files.sample_rate != SAMPLE_RATE), files.sample_rate, "at {:g} Hz"),
+        ((files.peak >= 0.999) & (files.clipped <= MAX_CLIPPED_SHARE), files.peak, "touches full scale"),
+        (fine & (files.clipped > MAX_CLIPPED_SHARE), files.clipped, "{:.1%} clipped"),
+        (files.dc.abs() > MAX_DC, files.dc, "DC of {:+.3f}"),
+        (fine & (files.level_db < FAINT_DB), files.level_db, "faint ({:.0f} dBFS)"),
+    ]
+    said = [[text.format(x) if here else "" for here, x in zip(where, of, strict=True)] for where, of, text in notes]
+    return pd.Series([", ".join(filter(None, row)) for row in zip(*said, strict=True)], files.index, dtype=object)
 
 
 def origin(bandwidth_hz: float) -> str:
@@ -166,17 +155,17 @@ def origin(bandwidth_hz: float) -> str:
 
 def worst(files: pd.DataFrame, n: int = 10) -> pd.DataFrame:
     """The `n` files that are worst by each criterion, a row each: criterion, value, kind, path."""
-    criteria = {
-        "lowest bandwidth (Hz)": files.bandwidth_hz, "most clipped (share)": -files.clipped.where(files.clipped > 0),
-        "strongest DC": -files.dc.abs(), "faintest (dBFS)": files.level_db.replace(-np.inf, np.nan),
-        "shortest (s)": files.duration,
-    }  # fmt: skip
+    criteria = {  # values, and whether the smallest are the worst
+        "lowest bandwidth (Hz)": (files.bandwidth_hz, True),
+        "most clipped (share)": (files.clipped.where(files.clipped > 0), False),
+        "strongest DC": (files.dc.abs(), False),
+        "faintest (dBFS)": (files.level_db.replace(-np.inf, np.nan), True),
+        "shortest (s)": (files.duration, True),
+    }
     tables = []
-    for name, values in criteria.items():
-        chosen = values.dropna().sort_values(kind="stable").index[:n]
-        tables.append(files.loc[chosen, ["kind", "path"]].assign(criterion=name, value=values[chosen].abs()))
-        if name == "faintest (dBFS)":
-            tables[-1]["value"] = values[chosen]
+    for name, (values, smallest) in criteria.items():
+        chosen = values.dropna().sort_values(ascending=smallest, kind="stable").head(n)
+        tables.append(files.loc[chosen.index, ["kind", "path"]].assign(criterion=name, value=chosen))
     return pd.concat(tables)[["criterion", "value", "kind", "path"]].reset_index(drop=True)
 
 
@@ -212,6 +201,10 @@ def speaker(path: str, root: Path, pattern: str = "") -> str:
             raise ValueError(f"speaker_pattern = {pattern!r} is not found in {path}: every path must tell its speaker")
         return found[1]
     return path.split("/")[0] if "/" in path else root.name
+
+
+def _edge(bandwidth_hz: float) -> str:
+    return f"holds nothing above {bandwidth_hz / 1000:.1f} kHz{origin(bandwidth_hz)}"
 
 
 def _copy_at_48_khz(path: Path, copy: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.causal import CausalConv2d, State
+from lib.causal import CausalConv2d, State, check_hops
 from lib.deepfilter import HOP_LENGTH, N_BINS, N_FFT, vorbis_window  # one STFT grid for both stages
 
 SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}  # channels of the first layer, units of the GRU
@@ -55,15 +55,11 @@ class Spectral(nn.Module):
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class. Raises `ValueError` for another shape."""
-        if inputs.ndim != 3 or inputs.shape[1] != self.n_inputs or inputs.shape[2] % HOP_LENGTH or not inputs.shape[2]:
-            raise ValueError(
-                f"inputs {tuple(inputs.shape)}, expected [B, {self.n_inputs}, T] with T a multiple of {HOP_LENGTH} samples"
-            )
+        check_hops(inputs, self.n_inputs, HOP_LENGTH)
         state = state or self.start(len(inputs))
         with torch.autocast(inputs.device.type, enabled=False):
             real, imag, heard = self.analysis(inputs.float(), state[0])  # [B, C, frames, 481] each
-            scale = _power(real, imag, TINY).pow((COMPRESSION - 1) / 2)
-            real, imag = real * scale, imag * scale
+            real, imag = compress(real, imag)
         parts = torch.cat([real, imag], dim=1)[..., :-1]  # [B, 2C, frames, 480]; the network leaves 24 kHz alone
 
         x, skips, contexts = parts, [], []
@@ -134,13 +130,14 @@ class Upsample(nn.Module):
         return self.conv(x)
 
 
-def compress(spectra: Tensor) -> Tensor:
+def compress(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
     """Magnitude to the power 0.3, phase kept; linear far below -120 dB so that silence has a gradient.
 
-    >>> [round(float(compress(torch.tensor(1e-3j)).imag), 3), float(compress(torch.tensor(0j)).abs())]
-    [0.126, 0.0]
+    >>> [round(float(part), 3) for part in compress(torch.tensor(0.0), torch.tensor(1e-3))]
+    [0.0, 0.126]
     """
-    return spectra * _power(spectra.real, spectra.imag, TINY).pow((COMPRESSION - 1) / 2)
+    scale = _power(real, imag, TINY).pow((COMPRESSION - 1) / 2)
+    return real * scale, imag * scale
 
 
 def _power(real: Tensor, imag: Tensor, floor: float = 0.0) -> Tensor:

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib import audio, data, deepfilter, losses, metrics, pairs, sources, spectra
+from lib.audio import SAMPLE_RATE
 from lib.discriminators import Discriminators, both, score
 from lib.generator import make, restore
-from lib.pairs import SAMPLE_RATE
 from lib.progress import progress, say
 
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
@@ -41,9 +41,8 @@ def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str
     device = choose_device(p.device)
     generator = build(p).to(device)
     discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
-    compare = losses.Terms([name for name in losses.NAMES if getattr(p, f"lambda_{name}") > 0], p.high_weight).to(
-        device
-    )
+    used = [name for name in losses.NAMES if getattr(p, f"lambda_{name}") > 0]
+    compare = losses.Terms(used, p.high_weight).to(device)
     adam_g = torch.optim.AdamW(generator.parameters(), p.lr, betas=BETAS)
     adam_d = torch.optim.AdamW(discriminators.parameters(), p.lr_discriminator, betas=BETAS)
 

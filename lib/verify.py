@@ -28,7 +28,7 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
 
 def misses(
     table: pd.DataFrame, max_lag_ms: float, max_room_lag_ms: float, max_snr_error_db: float, min_level_db: float
-):
+) -> pd.Series:
     """What each pair of `measure` misses, as a line; empty where it passes. A lag counts where its estimate is sure.
 
     Args:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.causal import CausalConv1d, CausalTransposed1d, State
+from lib.causal import CausalConv1d, CausalTransposed1d, State, check_hops
 from lib.deepfilter import HOP_LENGTH
 
 SIZES = {"small": (16, 160), "base": (28, 256)}  # channels of the first layer, units of the GRU
@@ -49,10 +49,7 @@ class Waveform(nn.Module):
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class. Raises `ValueError` for another shape."""
-        if inputs.ndim != 3 or inputs.shape[1] != self.n_inputs or inputs.shape[2] % HOP_LENGTH or not inputs.shape[2]:
-            raise ValueError(
-                f"inputs {tuple(inputs.shape)}, expected [B, {self.n_inputs}, T] with T a multiple of {HOP_LENGTH} samples"
-            )
+        check_hops(inputs, self.n_inputs, HOP_LENGTH)
         old, new = iter(state or self.start(len(inputs))), []
 
         def step(layer: nn.Module, x: Tensor) -> Tensor:

@@ -150,10 +150,8 @@ def _trial(p, rows: pd.DataFrame, n_workers: int) -> tuple[dict, bool]:
 
 def _step(p, device: str):
     """A training step as before the GAN: generator, spectral loss and L1, optimiser."""
-    generator, compare = (
-        Spectral(p.channels, p.condition_on_noisy).to(device),
-        losses.Terms(("l1", "spectral")).to(device),
-    )
+    generator = Spectral(p.channels, p.condition_on_noisy).to(device)
+    compare = losses.Terms(("l1", "spectral")).to(device)
     adam = torch.optim.AdamW(generator.parameters(), 1e-4)
 
     def step(batch: tuple) -> None:

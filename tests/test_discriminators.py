@@ -73,7 +73,6 @@ def test_on_real_pairs_each_scores_clean_above_enhanced_within_200_steps(kinds, 
         adam.step()
     with torch.no_grad():
         right = score(discriminators(held_clean)[0]) > score(discriminators(held_enhanced)[0])
-    print(kinds, right.float().mean())
     assert right.float().mean() >= 0.8
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import distributed
 import psutil
 import pytest
 from signals import good_sources
@@ -75,7 +76,6 @@ def test_workers_end_with_a_process_that_was_killed_alone(root):
 
 
 def test_a_dask_cluster_makes_the_same_corpus_and_wrong_ones_are_refused(root, expected):
-    distributed = pytest.importorskip("distributed")
     p = params.build(params.Prepare, {"items_per_utterance": 12, "n_processes": 1})
     given = sources.choose(root / "speech", root / "noise", root / "rooms")
     drawn = plan.draw(p, given)

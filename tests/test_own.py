@@ -161,6 +161,13 @@ def test_a_held_out_speaker_cannot_be_given_another_split(recorded, tmp_path):
         plan.draw(p, sources.of(p))
 
 
+def test_an_empty_folder_is_named(recorded, tmp_path):
+    given = {"speech_dir": str(recorded[0] / "clean"), "noisy_dir": str(tmp_path), "n_processes": 1}
+    p = params.build(params.Prepare, given)
+    with pytest.raises(ValueError, match=f"{tmp_path}: no noisy files in it"):
+        plan.draw(p, sources.of(p))
+
+
 def test_two_files_of_one_name_are_not_guessed_at(recorded, tmp_path):
     for name in ("a.wav", "a.flac"):
         write(tmp_path / "clean" / name, CLEAN["s0"])

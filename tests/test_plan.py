@@ -62,7 +62,7 @@ def test_one_more_utterance_changes_no_number_of_another(root, tmp_path):
 
 def test_another_seed_is_another_corpus(root):
     zero, one = (draw(root, seed=seed).rows.set_index("id").sort_index() for seed in (0, 1))
-    assert list(zero.clean_path.unique()) != [] and zero.split.to_dict() != one.split.to_dict()
+    assert zero.split.to_dict() != one.split.to_dict()
 
 
 def test_nothing_is_in_two_splits_and_hold_outs_are_in_test_alone(root):
@@ -95,8 +95,8 @@ def test_the_same_audio_twice_is_used_once(root, tmp_path):
     shutil.copy(tmp_path / "twice/speech/speaker0/s1.wav", tmp_path / "twice/speech/speaker1/copy.wav")
     drawn = draw(tmp_path / "twice")
     assert drawn.skipped.set_index("path").reason.to_dict() == {
-        "speaker1/s1.wav": "the same audio as speaker1/copy.wav"
-    } or (drawn.skipped.reason.tolist() == ["the same audio as speaker0/s1.wav"])
+        "speaker1/copy.wav": "the same audio as speaker0/s1.wav"
+    }
 
 
 def test_speakers_come_from_a_pattern_where_folders_do_not_tell(root, tmp_path):
