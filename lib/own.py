@@ -40,7 +40,7 @@ def survey(p, given: Sources) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     listed = _listed(p.pairs_csv) if p.pairs_csv else _matched(p, given)
     files = pd.concat([
-        sources.survey(folder, kind, p.n_processes, p.min_duration, only=sorted(set(listed[kind]) - {""}))
+        sources.survey(folder, kind, p.n_processes, p.min_duration, paths=sorted(set(listed[kind]) - {""}), copies=True)
         for kind, folder in (("clean", given.speech), ("noisy", given.noisy))
     ])  # fmt: skip
     reasons = {kind: dict(zip(rows.path, rows.reason, strict=True)) for kind, rows in files.groupby("kind")}

@@ -90,20 +90,19 @@ def split(
 
 def _mixtures(p, given: Sources) -> tuple[list[dict], pd.DataFrame]:
     """Rows for speech, rooms and noise."""
-    found = {kind: pd.Series(sources.found(folder, kind, glob), dtype=object) for kind, folder, glob in (
-        ("speech", given.speech, p.speech_glob), ("noise", given.noise, p.noise_glob))}  # fmt: skip
-    _held_speakers(
-        found["speech"].map(lambda path: sources.speaker(path, given.speech, p.speaker_pattern)), p.holdout_speakers
-    )
-    _held_noises(found["noise"], p.holdout_noises)  # names that there are not are refused before files are read
-    speech = sources.survey(given.speech, "speech", p.n_processes, p.min_duration, glob=p.speech_glob)
-    noise = sources.survey(given.noise, "noise", p.n_processes, glob=p.noise_glob)
+    paths = {"speech": sources.found(given.speech, "speech", p.speech_glob)}
+    paths["noise"] = sources.found(given.noise, "noise", p.noise_glob)
+    speakers = pd.Series({path: sources.speaker(path, given.speech, p.speaker_pattern) for path in paths["speech"]})
+    _held_speakers(speakers, p.holdout_speakers)  # names that there are not are refused before files are read
+    _held_noises(pd.Series(paths["noise"]), p.holdout_noises)
+    speech = sources.survey(given.speech, "speech", p.n_processes, p.min_duration, paths=paths["speech"])
+    noise = sources.survey(given.noise, "noise", p.n_processes, paths=paths["noise"])
     rooms = sources.survey(given.room, "room", p.n_processes) if p.p_reverb > 0 else speech[:0]
     files = pd.concat([speech, noise, rooms])
     speech, noise = sources.enough(given.speech, "speech", speech), sources.enough(given.noise, "noise", noise)
     rooms = sources.enough(given.room, "room", rooms) if p.p_reverb > 0 else rooms
 
-    speakers = speech.path.map(lambda path: sources.speaker(path, given.speech, p.speaker_pattern))
+    speakers = speech.path.map(speakers)
     shares = p.seed, p.valid_share, p.test_share
     splits = split(speech.path, _held_speakers(speakers, p.holdout_speakers), *shares)
     noises = _by_split(split(noise.path, _held_noises(noise.path, p.holdout_noises), *shares, "noise"))

@@ -59,24 +59,24 @@ def survey(
     n_processes: int = 1,
     min_duration: float = 0.0,
     bandwidth: bool = False,
-    glob: str = "**/*",
-    only: Sequence[str] | None = None,
+    paths: Sequence[str] | None = None,
+    copies: bool = False,
 ) -> pd.DataFrame:
-    """Every audio file below `root`, read whole: a row each with header, level, peak and, in `reason`, why it is of no use.
+    """Audio files below `root`, read whole: a row each with header, level, peak and, in `reason`, why it is of no use.
 
-    A file that holds the same audio as one before it is of no use, except among `only`: it could be in two splits.
+    A file that holds the same audio as one before it is of no use: it could be in two splits.
 
     Args:
         kind: what these files are; the column `kind`.
         min_duration: seconds; a shorter file is of no use.
         bandwidth: find out what each file really holds, too (column `bandwidth_hz`).
-        glob: the files that count, as a pattern of paths below `root`.
-        only: read these paths alone.
+        paths: of the files, below `root`; all by default.
+        copies: files with the same audio are all of use.
 
     Raises:
         ValueError: there is no audio file.
     """
-    paths = found(root, kind, glob) if only is None else only
+    paths = found(root, kind) if paths is None else paths
     arguments = [(path, root, kind, min_duration, bandwidth) for path in paths]
     rows = list(jobs.each(_survey_file, arguments, f"reading {kind}", n_processes))
     columns = [
@@ -86,7 +86,7 @@ def survey(
     ]
     columns += ["bandwidth_hz"] if bandwidth else []
     table = pd.DataFrame(rows).reindex(columns=columns)
-    if only is None:
+    if not copies:
         first = table[table.reason == ""].groupby("content").path.transform("first").reindex(table.index)
         twin = first.notna() & (first != table.path)
         table.loc[twin, "reason"] = "the same audio as " + first[twin]
