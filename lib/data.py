@@ -18,6 +18,8 @@ from lib import audio, degrade
 from lib.audio import SAMPLE_RATE
 
 TIMEOUT = 120.0  # s that a batch may take its workers
+HALF = SAMPLE_RATE / 2
+PASSBAND = 0.91  # of half the sample rate is what the resampler leaves untouched
 N_DRAWS = 20  # cuts that are tried until one holds speech and noise
 
 
@@ -33,7 +35,8 @@ class PairSegments(Dataset):
         gain: range of the gain that all three signals get.
         p_invert: probability that the polarity of all three is turned.
 
-    Returns: three tensors `[1, T]` and `meta`: id, start, n_samples, gain, bandwidth_hz. Never audio in it.
+    Returns: three tensors `[1, T]` and `meta`, never with audio in it: idx, id, clean (its path), start, n_samples, gain,
+        bandwidth_hz.
     """
 
     def __init__(self, root: Path, rows: pd.DataFrame, segment_length: int, seed: int,
@@ -54,7 +57,8 @@ class PairSegments(Dataset):
         signals = [
             self._cut(path, start, n_samples) * np.float32(gain) for path in (row.enhanced, row.noisy, row.clean)
         ]
-        meta = {"id": row.id, "start": start, "n_samples": n_samples, "gain": gain, "bandwidth_hz": row.bandwidth_hz}
+        meta = {"idx": index, "id": row.id, "clean": row.clean, "start": start, "n_samples": n_samples, "gain": gain}
+        meta["bandwidth_hz"] = row.bandwidth_hz
         return *(torch.from_numpy(signal[None]) for signal in signals), meta
 
     def _cut(self, path: str, start: int, n_samples: int) -> np.ndarray:
@@ -74,6 +78,8 @@ class Mixtures(Dataset):
         segment_length: samples; 0: whole utterances, of different lengths. A shorter utterance stays as short.
         snr_db: one of these, for each item.
         scale: range of the peak of noisy.
+        speed: range of the factors that speech, and apart from it noise, is played faster by, pitch and all: other voices.
+        p_second_noise: probability that a second noise sounds along, 0 to 10 dB below the first.
         bandwidth_hz: what each speech file really holds, by its path; 24 kHz for those that are not named.
 
     Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`: idx, snr (dB), scale, clean_path, noise_path,
@@ -85,11 +91,13 @@ class Mixtures(Dataset):
 
     def __init__(self, speech: Sequence[Path], noise: Sequence[Path], segment_length: int, seed: int,
                  snr_db: Sequence[float] = (-5, 0, 5, 10, 15), scale: tuple[float, float] = (0.05, 1.0),
+                 speed: tuple[float, float] = (1.0, 1.0), p_second_noise: float = 0.0,
                  bandwidth_hz: Mapping[Path, float] | None = None):  # fmt: skip
         if not speech or not noise:
             raise ValueError(f"{len(speech)} speech and {len(noise)} noise files, expected at least one of each")
         self.speech, self.noise, self.length, self.seed = list(speech), list(noise), segment_length, seed
-        self.snr_db, self.scale, self.bandwidth_hz = list(snr_db), scale, dict(bandwidth_hz or {})
+        self.snr_db, self.scale, self.speed = list(snr_db), scale, speed
+        self.p_second_noise, self.bandwidth_hz = p_second_noise, dict(bandwidth_hz or {})
         self.n_samples = {path: _length_at_48_khz(path) for path in [*self.speech, *self.noise]}
 
     def __len__(self) -> int:
@@ -99,13 +107,19 @@ class Mixtures(Dataset):
         epoch, index = _place(key)
         rng, path = np.random.default_rng([self.seed, epoch, index]), self.speech[index]
         snr_db, scale = float(rng.choice(self.snr_db)), float(rng.uniform(*self.scale))
-        n_samples = min(self.length or self.n_samples[path], self.n_samples[path])
+        speed = float(rng.uniform(*self.speed))
+        longest = int(self.n_samples[path] / speed)
+        n_samples = min(self.length or longest, longest)
         for _ in range(N_DRAWS):
-            start = int(rng.integers(self.n_samples[path] - n_samples + 1))
+            start = int(rng.integers(self.n_samples[path] - int(n_samples * speed) + 1))
             noise_path = self.noise[rng.integers(len(self.noise))]
-            clean = audio.read(path, start=start, n_samples=n_samples)
+            clean = _faster(audio.read(path, start=start, n_samples=int(n_samples * speed)), speed, n_samples)
             try:
-                made = degrade.mix(clean, self._noise(noise_path, n_samples, rng), snr_db, scale)
+                noise = self._noise(noise_path, n_samples, rng)
+                if rng.random() < self.p_second_noise:
+                    second = self._noise(self.noise[rng.integers(len(self.noise))], n_samples, rng)
+                    noise = degrade.add(noise, second, float(rng.uniform(*degrade.SECOND_NOISE_DB)))
+                made = degrade.mix(clean, noise, snr_db, scale)
                 break
             except ValueError as error:  # a pause, of the speech or of the noise
                 reason = error
@@ -118,17 +132,19 @@ class Mixtures(Dataset):
         noisy, clean = (torch.from_numpy(signal * gain)[None] for signal in (made.noisy, made.clean))
         meta = {
             "idx": index, "snr": snr_db, "scale": scale, "clean_path": str(path), "noise_path": str(noise_path),
-            "clean_len": n_samples, "noisy_len": n_samples, "start": start,
-            "bandwidth_hz": float(self.bandwidth_hz.get(path, SAMPLE_RATE / 2)),
+            "clean_len": n_samples, "noisy_len": n_samples, "start": start, "speed": speed,
+            "bandwidth_hz": min(speed * self.bandwidth_hz.get(path, HALF), PASSBAND * HALF if speed > 1 else HALF),
         }  # fmt: skip
         return noisy, clean, clean.square().mean().sqrt(), meta
 
     def _noise(self, path: Path, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """A cut of a noise file, which goes round where it is shorter."""
-        there = self.n_samples[path]
-        offset = int(rng.integers(max(there - n_samples, 0) + 1))
-        noise = audio.read(path, start=offset, n_samples=min(n_samples, there))
-        return noise if there >= n_samples else degrade.loop(noise, int(rng.integers(there)), n_samples)
+        speed = float(rng.uniform(*self.speed))
+        wanted, there = int(n_samples * speed), self.n_samples[path]
+        offset = int(rng.integers(max(there - wanted, 0) + 1))
+        noise = audio.read(path, start=offset, n_samples=min(wanted, there))
+        noise = noise if there >= wanted else degrade.loop(noise, int(rng.integers(there)), wanted)
+        return _faster(noise, speed, n_samples)
 
 
 class Endless(IterableDataset):
@@ -185,18 +201,18 @@ class Epochs(Sampler):
         if n_items < n_ranks:
             raise ValueError(f"{n_items} items for {n_ranks} processes: expected at least one for each")
         self.n_items, self.seed, self.shuffle, self.rank, self.n_ranks = n_items, seed, shuffle, rank, n_ranks
-        self.epoch = 0
+        self.epoch = self.n_done = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the draw of the next pass."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, n_done: int = 0) -> None:
+        """Choose the draw of the next pass; the first `n_done` of this process's items are left out of it."""
+        self.epoch, self.n_done = epoch, n_done
 
     def __len__(self) -> int:
         return self.n_items // self.n_ranks
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = _order(self.n_items, self.seed, self.epoch) if self.shuffle else np.arange(self.n_items)
-        share = order[self.rank :: self.n_ranks][: len(self)]
+        share = order[self.rank :: self.n_ranks][self.n_done : len(self)]
         return ((self.epoch, int(index)) for index in share)
 
 
@@ -285,6 +301,14 @@ def _padded(signals: Sequence[Tensor]) -> list[Tensor]:
 
 def _with_length(meta: dict, n_samples: int) -> dict:
     return meta if "n_samples" in meta or "clean_len" in meta else meta | {"n_samples": n_samples}
+
+
+def _faster(signal: np.ndarray, speed: float, n_samples: int) -> np.ndarray:
+    """`int(n_samples * speed)` samples in the time of `n_samples`."""
+    if speed == 1:
+        return signal
+    resampled = audio.resample(signal, speed * SAMPLE_RATE, SAMPLE_RATE)[:n_samples]
+    return np.pad(resampled, (0, n_samples - len(resampled)))
 
 
 def _place(key: tuple[int, int] | int) -> tuple[int, int]:

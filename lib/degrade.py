@@ -15,6 +15,7 @@ FRAME, STEP = 960, 480  # 20 ms at 48 kHz, over which speech counts as active or
 ACTIVE_DB = 40.0  # a frame is active within this of the loudest one
 SILENT_DB = -140.0  # RMS re 1, below which there is nothing to set a level by
 HEADROOM = 0.99  # highest peak of the target
+SECOND_NOISE_DB = (-10.0, 0.0)  # level of a second noise re the first
 
 
 class Mixture(NamedTuple):

@@ -15,8 +15,6 @@ from torch.nn.utils.parametrizations import weight_norm
 
 SLOPE = 0.1  # of the leaky rectifiers, as in HiFi-GAN
 PRE_EMPHASIS = 0.95  # speech falls by some 6 dB per octave; flattened, the highs that DeepFilterNet3 dulls are heard
-
-
 QUIET = 1e-4  # RMS (-77 dBFS) below which a signal is not raised any further
 
 
@@ -50,7 +48,7 @@ class Discriminators(nn.Module):
         rms = signals.square().mean(dim=2, keepdim=True).sqrt()
         signals = signals / rms.clamp(min=QUIET)
         features = [part(signals) for part in self.parts]
-        return [maps[-1].flatten(1).mean(1) for maps in features], features
+        return [maps[-1].flatten(1).mean(1, dtype=torch.float32) for maps in features], features
 
 
 class Period(nn.Module):

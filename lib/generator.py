@@ -33,10 +33,13 @@ def make(
 
 def restore(generator: nn.Module, inputs: Tensor) -> Tensor:
     """Whole signals, aligned: `[B, C, T]` of any `T >= 1` -> `[B, 1, T]` at lag 0 and with the tail that the delay holds."""
-    n_samples = inputs.shape[-1]
-    total = -(-(n_samples + generator.delay) // generator.hop_length) * generator.hop_length
+    n_samples, own = (
+        inputs.shape[-1],
+        getattr(generator, "module", generator),
+    )  # it may be wrapped for several processes
+    total = -(-(n_samples + own.delay) // own.hop_length) * own.hop_length
     restored, _ = generator(F.pad(inputs, (0, total - n_samples)))
-    return restored[..., generator.delay : generator.delay + n_samples]
+    return restored[..., own.delay : own.delay + n_samples]
 
 
 def export(generator: nn.Module) -> bytes:

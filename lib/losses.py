@@ -18,7 +18,12 @@ N_FFT = 1024  # of the terms that hear one resolution
 N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine: the floor of the scores (lib.metrics)
 HIGH_HZ = 4000.0  # where the highs begin that may weigh more
-NAMES = ("l1", "spectral", "complex", "mel", "over_attenuation")  # terms that compare restored with clean
+NAMES = ("l1", "spectral", "complex", "mel", "loudness", "over_attenuation")  # terms that compare restored with clean
+
+LEVEL_DB_SPL = 79.0  # that clean is heard at, as in PESQ
+N_BARKS, HIGHEST_BARK_HZ = 40, 8000.0  # half a Bark each, as far as PESQ hears
+ZWICKER = 0.23  # exponent of loudness
+SONES = 0.187  # of P.862 at 16 kHz
 
 
 class Terms(nn.Module):
@@ -45,6 +50,8 @@ class Terms(nn.Module):
         self.stft = MultiResolutionSTFT(high_weight=high_weight)
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", mel_filters(), persistent=False)
+        for name, table in zip(("barks", "threshold"), bark_bands(), strict=True):
+            self.register_buffer(name, table, persistent=False)
 
     def forward(self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor) -> dict[str, Tensor]:
         """See the class."""
@@ -61,6 +68,8 @@ class Terms(nn.Module):
             found |= {name: _item_mean(one[name](ours, real, inside), frames) for name in self.names if name in one}
         if "mel" in self.names:
             found["mel"] = _item_mean(mel_distance(ours, real, self.mels, bandwidth_hz), frames)
+        if "loudness" in self.names:
+            found["loudness"] = _item_mean(loudness_distance(ours, real, self.barks, self.threshold), frames)
         return found
 
 
@@ -170,6 +179,44 @@ def mel_distance(ours: Tensor, real: Tensor, mels: Tensor, bandwidth_hz: Tensor,
     return _bin_mean((levels[0] - levels[1]).abs(), inside)
 
 
+def loudness_distance(ours: Tensor, real: Tensor, barks: Tensor, threshold: Tensor) -> Tensor:
+    """What PESQ's model of hearing minds, about in its points: `[B, frames]`.
+
+    Loudness in Bark bands at 79 dB SPL; a difference within a quarter of the softer one is masked; what is left counts as
+    the RMS over bands and, where `ours` is much louder than `real`, a second time as P.862 weighs what was added. (Its
+    equalisation, its alignment in time and its norms over time are left out.)
+    """
+    power = torch.stack([_power(z) for z in (ours, real)])
+    level = power[1].sum(1).mean(1).clamp(min=1e-10)  # [B]
+    bands = torch.einsum("sbft,fn->sbnt", power, barks) * (10 ** (LEVEL_DB_SPL / 10) / level)[:, None, None]
+    quiet = threshold[:, None]
+    loud = SONES * (2 * quiet) ** ZWICKER * ((0.5 + 0.5 * bands / quiet) ** ZWICKER - 0.5**ZWICKER)
+    difference = loud[0] - loud[1]
+    heard = F.relu(difference.abs() - 0.25 * torch.minimum(loud[0], loud[1]))
+    added = ((bands[0] + 50) / (bands[1] + 50)).detach() ** 1.2
+    added = torch.where(added < 3, 0.0, added.clamp(max=12))
+    return 1.24 * (heard.square().mean(1) + 1e-6).sqrt() + 0.61 * (heard * added).mean(1) - 1.24e-3
+
+
+def bark_bands() -> tuple[Tensor, Tensor]:
+    """Bands of half a Bark (Traunmüller, 1990) as sums of bins `[513, n]`, and the threshold of hearing in each (Terhardt, 1979),
+    as a power re 0 dB SPL `[n]`.
+
+    >>> barks, threshold = bark_bands()
+    >>> len(threshold) == barks.shape[1], bool((barks.sum(0) >= 1).all()), round(10 * threshold.log10().min().item())
+    (True, True, -5)
+    """
+    hz = torch.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)
+    bark = 26.81 * hz / (1960 + hz)
+    width = 26.81 * HIGHEST_BARK_HZ / (1960 + HIGHEST_BARK_HZ) / N_BARKS
+    index = (bark / width).floor().long()
+    index[0] = -1  # 0 Hz
+    bands = [index == i for i in range(N_BARKS) if (index == i).any()]
+    khz = torch.stack([hz[band].mean() for band in bands]) / 1000
+    threshold_db = 3.64 * khz**-0.8 - 6.5 * torch.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
+    return torch.stack(bands, dim=1).float(), 10 ** (threshold_db / 10)
+
+
 def mel_filters() -> Tensor:
     """`[513, 80]`: Slaney's mel scale up to 24 kHz; each band's weights add up to one.
 
@@ -220,9 +267,7 @@ def adversarial(scores_restored: list[Tensor]) -> Tensor:
 def features(restored: list[list[Tensor]], clean: list[list[Tensor]]) -> Tensor:
     """Feature matching (1910.06711): distance of all activations but the score, relative to the size of the clean item's own."""
     terms = [
-        (
-            (ours - real.detach()).abs().flatten(1).mean(1) / real.detach().abs().flatten(1).mean(1).clamp(min=1e-4)
-        ).mean()
+        (_item_size(ours - real.detach()) / _item_size(real.detach()).clamp(min=1e-4)).mean()
         for maps, real_maps in zip(restored, clean, strict=True)
         for ours, real in zip(maps[:-1], real_maps[:-1], strict=True)
     ]
@@ -238,6 +283,20 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     if terms.keys() != weights.keys():
         raise KeyError(f"loss terms {sorted(terms)}, but weights for {sorted(weights)}")
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+def as_text(terms: dict[str, float]) -> str:
+    """Terms in a few words, for progress.
+
+    >>> as_text({"l1": 0.0123, "spectral": 6.0})
+    'l1 0.012, spectral 6.000'
+    """
+    return ", ".join(f"{name} {term:.3f}" for name, term in terms.items())
+
+
+def _item_size(x: Tensor) -> Tensor:
+    """Mean magnitude of each item, summed in single precision whatever the activations' own is."""
+    return x.abs().flatten(1).mean(1, dtype=torch.float32)
 
 
 def _power(z: Tensor) -> Tensor:

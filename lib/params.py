@@ -242,18 +242,29 @@ class Train(Parameters):
     batch_size: Count = 8
     segment_length: Segment = 48000
     on_the_fly: bool = False
+    speed_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    speed_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     architecture: Literal["spectral", "waveform"] = "spectral"
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
     condition_on_noisy: bool = True
     discriminators: list[Literal["period", "scale", "stft"]] = Field(["period", "scale"], min_length=1)
     discriminator_size: Literal["cpu", "gpu"] = "cpu"
+    discriminator_length: Annotated[int, Field(ge=0)] = 0
+    gan_ramp_epochs: Weight = 1.0
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     lr_discriminator: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    lr_schedule: Literal["cosine", "restarts", "constant"] = "cosine"
+    warm_up_steps: Annotated[int, Field(ge=0)] = 100
+    n_cycles: Count = 3
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    accumulate: Count = 1
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     lambda_l1: Weight = 50.0
     lambda_spectral: Weight = 1.0
     lambda_complex: Weight = 0.0
     lambda_mel: Weight = 0.0
+    lambda_loudness: Weight = 0.0
     lambda_over_attenuation: Weight = 0.0
     high_weight: Positive = 1.0
     lambda_adversarial: Weight = 0.1
@@ -262,11 +273,17 @@ class Train(Parameters):
     gain_max: Positive = 1.0
     p_invert: Share = 0.0
     grad_clip: Positive = 10.0
+    grad_norm_dump: Positive = 100.0
+    max_bad_steps: Count = 10
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
     n_valid_scored: Annotated[int, Field(ge=1, le=32)] = 32
     n_samples_logged: Annotated[int, Field(ge=0, le=32)] = 2
     seed: Seed = 0
     device: Device = "auto"
     n_workers: Annotated[int, Field(ge=0)] = 0
+    n_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    init_run: str = ""
+    init_discriminators: bool = False
     resume: str = ""
 
     @model_validator(mode="after")
@@ -274,13 +291,31 @@ class Train(Parameters):
         return _checked(
             self,
             (
+                self.discriminator_length <= self.segment_length,
+                f"discriminator_length = {self.discriminator_length}: expected at most segment_length = {self.segment_length},"
+                " or 0 for all of it",
+            ),
+            (
+                self.speed_min <= self.speed_max,
+                f"speed_min = {self.speed_min}: expected at most speed_max = {self.speed_max}",
+            ),
+            (
+                self.on_the_fly or self.speed_min == self.speed_max == 1,
+                f"speed_min = {self.speed_min}, speed_max = {self.speed_max}: expected 1.0 unless on_the_fly:"
+                " prepared pairs are as they are",
+            ),
+            (
+                bool(self.init_run) or not self.init_discriminators,
+                "init_discriminators = true: expected init_run beside it, the run whose discriminators are taken",
+            ),
+            (
                 self.gain_min <= self.gain_max,
                 f"gain_min = {self.gain_min}: expected at most gain_max = {self.gain_max}",
             ),
             (
-                self.lambda_l1 + self.lambda_spectral + self.lambda_complex + self.lambda_mel > 0,
-                "lambda_l1, lambda_spectral, lambda_complex and lambda_mel are 0.0: expected one above 0, since nothing else"
-                " asks for clean",
+                any(getattr(self, f"lambda_{name}") for name in ("l1", "spectral", "complex", "mel", "loudness")),
+                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_loudness are 0.0: expected one above 0, since"
+                " nothing else asks for clean",
             ),
         )
 
@@ -293,7 +328,7 @@ class Train(Parameters):
                 f"gan_start_epoch = {self.gan_start_epoch} is beyond epochs = {self.epochs}: no discriminator joins"
             ]
         if self.lambda_adversarial == self.lambda_features == 0:
-            return ["lambda_adversarial = 0.0 and lambda_features = 0.0: the discriminators join without effect"]
+            return ["lambda_adversarial = 0.0 and lambda_features = 0.0: no discriminator joins"]
         return []
 
 

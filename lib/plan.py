@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import deepfilter, own, sources
+from lib import deepfilter, degrade, own, sources
 from lib.audio import SAMPLE_RATE
 from lib.sources import Sources
 
 BATCH_SIZE = 16  # rows that are rendered and recorded together,
 BATCH_SECONDS = 240.0  # or as few as are so long
 SPLITS = ("train", "valid", "test")
-SECOND_NOISE_DB = (-10.0, 0.0)  # level of a second noise re the first
 CLIP_DB = (1.0, 12.0)  # how much a recorder clips, where it clips
 NOT_PART = ("n_processes", "dask_address", "corpus", "speech_dir", "noise_dir", "rir_dir", "noisy_dir", "pairs_csv")
 
@@ -130,7 +129,7 @@ def _drawn(p, path: str, item: int, noises: list[str], rooms: list[str], n_noise
     row = {"snr_db": pick(p.snr_db), "scale": uniform(p.scale_min, p.scale_max)}
     row |= {"noise_path": (first := pick(noises)), "noise_offset": int(uniform(0, n_noise[first]))}
     row |= {"second_noise_path": (second := pick(noises)), "second_noise_offset": int(uniform(0, n_noise[second]))}
-    row |= {"second_noise_db": uniform(*SECOND_NOISE_DB), "rir": pick(rooms or [""])}
+    row |= {"second_noise_db": uniform(*degrade.SECOND_NOISE_DB), "rir": pick(rooms or [""])}
     row |= {
         "early": round(p.early_ms * SAMPLE_RATE / 1000),
         "lowpass_hz": pick(p.lowpass_hz),

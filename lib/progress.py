@@ -7,22 +7,33 @@ own. There a terminal gets a bar below papermill's, and a log gets a line now an
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TextIO
 
 from tqdm import tqdm
 
 PERIOD = 15.0  # s between the lines of a bar in a log
-LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
+NOTE_PERIOD = 1.0  # s between two notes: each asks a device for numbers
+LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 _open: list["_Bars"] = []  # what is shown, outermost first
 
 
-def progress(iterable: Iterable, description: str, total: int | None = None) -> Iterator:
+def progress(
+    iterable: Iterable,
+    description: str,
+    total: int | None = None,
+    n_done: int = 0,
+    note: Callable[[], str] | None = None,
+) -> Iterator:
     """Yield the items of `iterable` and show how many of `total` (by default its length) are done.
 
     A bar within a bar disappears when it is full.
+
+    Args:
+        n_done: of `total` were done before.
+        note: what is shown beside, asked for whenever something is drawn.
 
     >>> list(progress("abc", "letters"))
     ['a', 'b', 'c']
@@ -31,7 +42,7 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
         total = len(iterable)
     while _open and _open[-1].cell != _cell():  # left open by a cell that failed
         _open.pop().close()
-    bars = _Bars(description, total)
+    bars = _Bars(description, total, n_done, note)
     _open.append(bars)
     try:
         for item in iterable:
@@ -67,9 +78,10 @@ def kernel():
 class _Bars:
     """What shows one `progress`: a widget, if this is a notebook, and a bar or lines, if there is somewhere to type."""
 
-    def __init__(self, description: str, total: int | None):
+    def __init__(self, description: str, total: int | None, n_done: int = 0, note: Callable[[], str] | None = None):
         depth, file = len(_open), _terminal()
-        settings = {"total": total, "desc": description, "leave": depth == 0, "miniters": 1}
+        settings = {"total": total, "desc": description, "leave": depth == 0, "miniters": 1, "initial": n_done}
+        self.note, self.noted = note, 0.0
         self.cell, self.inner, self.widget, self.bar = _cell(), None, None, None
         if kernel() is not None:
             self.widget = _widget(settings, _open[-1] if _open else None)
@@ -77,9 +89,14 @@ class _Bars:
             position = depth + 1 if self.widget else None  # papermill's own bar has the first line
             self.bar = tqdm(**settings, mininterval=1.0, file=file, position=position, dynamic_ncols=True)
         elif file is not None:
-            self.bar = _Lines(file, description, total, leave=depth == 0)
+            self.bar = _Lines(file, description, total, n_done, leave=depth == 0)
 
     def update(self) -> None:
+        if self.note is not None and time.monotonic() - self.noted > NOTE_PERIOD:
+            self.noted, text = time.monotonic(), self.note()
+            for bar in (self.widget, self.bar):
+                if bar is not None:
+                    bar.set_postfix_str(text, refresh=False)
         for bar in (self.widget, self.bar):
             if bar is not None:
                 bar.update()
@@ -101,6 +118,7 @@ def _widget(settings: dict, outer: "_Bars | None"):
         outer.inner = auto(**settings, mininterval=0.5)
     else:
         outer.inner.reset(settings["total"])
+        outer.inner.n = outer.inner.initial = settings["initial"]
         outer.inner.set_description(settings["desc"])
     return outer.inner
 
@@ -108,15 +126,18 @@ def _widget(settings: dict, outer: "_Bars | None"):
 class _Lines:
     """A bar for a log: a line at most every `PERIOD` seconds, and one at the end if `leave`."""
 
-    def __init__(self, file: TextIO, description: str, total: int | None, leave: bool):
+    def __init__(self, file: TextIO, description: str, total: int | None, n_done: int, leave: bool):
         self.file, self.description, self.total, self.leave = file, description, total, leave
-        self.n, self.start = 0, time.monotonic()
+        self.n, self.n_done, self.note, self.start = n_done, n_done, "", time.monotonic()
         self.said = self.start
 
     def update(self) -> None:
         self.n += 1
         if time.monotonic() - self.said >= PERIOD and self.n != self.total:
             self._say()
+
+    def set_postfix_str(self, text: str, refresh: bool) -> None:
+        self.note = text
 
     def close(self) -> None:
         if self.leave:
@@ -125,7 +146,15 @@ class _Lines:
     def _say(self) -> None:
         self.said = time.monotonic()
         elapsed = self.said - self.start
-        line = tqdm.format_meter(self.n, self.total, elapsed, prefix=self.description, bar_format=LINE)
+        line = tqdm.format_meter(
+            self.n,
+            self.total,
+            elapsed,
+            prefix=self.description,
+            bar_format=LINE,
+            initial=self.n_done,
+            postfix=self.note,
+        )
         print(line, file=self.file, flush=True)
 
 

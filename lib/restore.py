@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from pickle import UnpicklingError
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,23 +9,19 @@ import pandas as pd
 import torch
 from torch import nn
 
-from lib import pairs, train
+from lib import checkpoints, pairs
 from lib.generator import restore as apply
+from lib.step import build
 
 
 def load(checkpoint: Path, device: str = "cpu") -> nn.Module:
-    """The generator of a checkpoint that training wrote, in eval mode.
+    """The averaged generator of a checkpoint that training wrote, in eval mode.
 
     Raises `ValueError` if the file is none.
     """
-    try:
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        generator = train.build(SimpleNamespace(**saved["params"]))
-        generator.load_state_dict(saved["generator"])
-    except (KeyError, RuntimeError, AttributeError, OSError, UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{checkpoint}: not a checkpoint of this project's training ({type(error).__name__})"
-        ) from None
+    saved = checkpoints.read(checkpoint, device)
+    generator = build(SimpleNamespace(**saved["params"]))
+    generator.load_state_dict(saved["learner"]["average"])
     return generator.to(device).eval()
 
 

@@ -54,7 +54,7 @@ def start(name: str, model: type[params.Parameters], given: dict[str, Any] | Non
     try:
         p, old = _parameters(name, model, given)
     except Exception as error:
-        Run(_create(experiment, origin.tags(name, running) | {"refused": "true"}), running)._fail(error)
+        Run(_create(experiment, origin.tags(name, running) | {"refused": "true"}), running).fail(error)
         raise error.with_traceback(None) from None
 
     tags = origin.tags(name, running) | {"device": origin.device(getattr(p, "device", "cpu"))}
@@ -85,11 +85,11 @@ class Run:
         last_step: the highest step at which that process logged a `train/` metric; -1 if there is none.
     """
 
-    def __init__(self, run_id: str, notebook: origin.Notebook, resumed: bool = False):
+    def __init__(self, run_id: str, notebook: origin.Notebook | None = None, resumed: bool = False):
         run = store.client().get_run(run_id)
         self.id, self.name, self.resumed = run_id, run.info.run_name, resumed
         self.is_open, self.left_as = True, "KILLED"  # left_as: its state if a new run takes its place
-        self._notebook, self._nonfinite = notebook, int(run.data.metrics.get("nonfinite", 0))
+        self._notebook, self._nonfinite = notebook or origin.Notebook(), int(run.data.metrics.get("nonfinite", 0))
         histories = {key: store.client().get_metric_history(run_id, key) for key in run.data.metrics}
         self._logged = {key: max(value.step for value in history) for key, history in histories.items()}
         self.last_step = max((step for key, step in self._logged.items() if key.startswith("train/")), default=-1)
@@ -188,7 +188,7 @@ class Run:
             tags=[RunTag(key, str(value)) for key, value in (tags or {}).items()],
         )
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Close the run: KILLED if its user stopped it, else FAILED."""
         stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
         self._end("KILLED" if stopped else "FAILED", error)
@@ -290,4 +290,4 @@ def _before_cell(info) -> None:
 def _after_cell(result) -> None:
     error = result.error_before_exec or result.error_in_exec
     if _current is not None and error is not None:
-        _current._fail(error)
+        _current.fail(error)

@@ -1,121 +1,200 @@
 """Train a restorer: generator alone first, from `gan_start_epoch` on against discriminators. One file, top to bottom.
 
 An epoch is one pass over the training pairs, a random segment of each; the first is 1, and 0 is the state before training.
-Everything random follows from (seed, epoch, index), so a run that goes on from its last checkpoint equals one that never stopped.
+Everything random follows from (seed, epoch, index), and a checkpoint holds all that a step changes: a run that goes on from one
+equals, on a CPU, bit for bit one that never stopped.
+
+    python -m lib.train -f params/train/no_adversarial.yaml -p epochs 8
+    torchrun --nproc-per-node 2 -m lib.train -p epochs 8
 """
 
+import argparse
 import math
+import os
+import signal
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
+import yaml
 from torch import Tensor, nn
+from torch.distributed.elastic.multiprocessing import errors
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.utils.data import Dataset
 
-from lib import audio, data, deepfilter, losses, metrics, pairs, sources, spectra
+from lib import RUNS, audio, checkpoints, data, deepfilter, losses, metrics, pairs, params, sources, spectra, tracking
 from lib.audio import SAMPLE_RATE
-from lib.discriminators import Discriminators, both, score
-from lib.generator import make, restore
+from lib.checkpoints import SPIKES, Keeper, Place, ranks
+from lib.discriminators import score
+from lib.generator import restore
 from lib.progress import progress, say
+from lib.step import Batch, Learner
 
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
-WARM_UP = 100  # optimiser steps until the full learning rate
-LAST_LR = 0.05  # share of the learning rate that the cosine ends at
+SCORES = (*SELECTION, "si_sdr_db")
 LEAD = SAMPLE_RATE  # samples before a segment that is mixed on the fly, in which DeepFilterNet3 warms up
-BETAS = (0.8, 0.99)  # of both optimisers, as in HiFi-GAN
 
 
-def train(p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str]) -> pd.DataFrame:
+def train(
+    p, rows: dict[str, pd.DataFrame], out: Path, run, about: dict[str, str], initial: Path | None = None
+) -> pd.DataFrame:
     """Train until epoch `p.epochs` and return the history, one row an epoch.
 
     Args:
         p: params.Train.
         rows: usable manifest rows of the splits `train` and `valid`.
-        out: folder for `last.pt` and `best.pt`; one that holds a `last.pt` is gone on with.
-        run: has `metrics(values, step)` and `file(path, folder)`, and records them.
+        out: folder for the checkpoints `last.pt`, `previous.pt` (the one before), `best.pt` and `before_gan.pt`, and for
+            `grad_spikes.jsonl`; one that holds a `last.pt` is gone on with.
+        run: has `metrics(values, step)` and `file(path, folder)`, and records them; used in the first process alone.
         about: identity of the data, stored in the checkpoints.
+        initial: a checkpoint whose averaged generator is the beginning (with `p.init_discriminators` they, too).
+
+    Raises:
+        FloatingPointError: `p.max_bad_steps` steps in a row were not finite, and after going back again.
+        ValueError: a checkpoint cannot be gone on with, by its name.
     """
-    torch.manual_seed(p.seed)
+    rank, n_ranks = ranks()
     device = choose_device(p.device)
-    generator = build(p).to(device)
-    discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
-    used = [name for name in losses.NAMES if getattr(p, f"lambda_{name}") > 0]
-    compare = losses.Terms(used, p.high_weight).to(device)
-    adam_g = torch.optim.AdamW(generator.parameters(), p.lr, betas=BETAS)
-    adam_d = torch.optim.AdamW(discriminators.parameters(), p.lr_discriminator, betas=BETAS)
+    batches = data.loader(items(p, rows["train"]), p.batch_size, p.n_workers, rank=rank, n_ranks=n_ranks)
+    n_per_epoch = math.ceil(len(batches) / p.accumulate)
+    learner, place = Learner(p, p.epochs * n_per_epoch, device), Place()
+    judge = Validation(p, rows["valid"], device) if rank == 0 else None
+    keeper = Keeper(p, out, run, about, learner)
 
-    root = pairs.folder(p.corpus)
-    if p.on_the_fly:
-        segments = mixtures(p, rows["train"])
-    else:
-        gain = p.gain_min, p.gain_max
-        segments = data.PairSegments(root, rows["train"], p.segment_length, p.seed, gain, p.p_invert)
-    batches = data.loader(segments, p.batch_size, p.n_workers)
-    judge = Validation(p, rows["valid"], losses.Terms(high_weight=p.high_weight).to(device), device)
-
-    parts = dict(generator=generator, discriminators=discriminators, adam_g=adam_g, adam_d=adam_d)
-    out.mkdir(parents=True, exist_ok=True)
-    history: list[dict] = []
     if (out / "last.pt").exists():
-        saved = torch.load(out / "last.pt", map_location=device, weights_only=True)
-        history = saved["history"]
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        for record in history:  # what a killed run could not say any more; nothing is logged twice
-            run.metrics(*recorded(record))
+        place = keeper.load()
+        keeper.forget_spikes(place.step)
+        for record in place.history if rank == 0 else ():  # what a killed run could not say; nothing is logged twice
+            run.metrics(*checkpoints.recorded(record))
     else:
-        history.append(judge(generator, discriminators, epoch=0))
-        keep(out, parts, history, p, about, run)
+        if initial is not None:
+            learner.start_from(checkpoints.read(initial, device)["learner"], p.init_discriminators)
+        finish_epoch(p, place, learner, judge, keeper, rows["valid"], {})
 
-    for epoch in range(history[-1]["epoch"] + 1, p.epochs + 1):
-        batches.sampler.set_epoch(epoch)
-        gan = epoch >= p.gan_start_epoch
-        weights = {name: getattr(p, f"lambda_{name}") for name in compare.names}
-        weights |= {"adversarial": p.lambda_adversarial, "features": p.lambda_features} if gan else {}
-        seen, started = [], time.perf_counter()
-        name = f"epoch {epoch}/{p.epochs}{' with GAN' if gan else ''}"
-        for index, batch in enumerate(progress(batches, name, total=len(batches))):
-            *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
-            step = (epoch - 1) * len(batches) + index
-            adam_g.param_groups[0]["lr"] = learning_rate(p.lr, step, p.epochs * len(batches))
-            enhanced, noisy, clean = (signal.to(device, non_blocking=True) for signal in signals)  # [B, 1, T]
-            n_samples, bandwidth_hz = lengths_and_bandwidths(metas, device)
-            inputs = torch.cat([enhanced, noisy], dim=1) if p.condition_on_noisy else enhanced
-            restored = losses.band_limit(restore(generator, inputs), bandwidth_hz)
-            clean = losses.band_limit(clean, bandwidth_hz)
-            terms = {}
+    while place.epoch < p.epochs or place.n_batches:
+        if not place.n_batches:
+            place.epoch, place.sums, place.steps, place.largest = place.epoch + 1, {}, {}, 0.0
+        try:
+            run_epoch(p, place, batches, n_per_epoch, learner, keeper)
+        except Diverged as error:
+            if place.went_back:
+                raise FloatingPointError(f"{error}, as before going back: see {out / SPIKES}") from None
+            say(f"{error}: back to the last checkpoint, and on with half the learning rate")
+            place = keeper.load()
+            place.went_back, place.n_bad = True, 0
+            learner.schedule.halve()
+            continue
+        finish_epoch(p, place, learner, judge, keeper, rows["valid"], summary(p, place, learner))
+    return pd.DataFrame(place.history)
 
-            # 1. the discriminators learn to tell clean from restored
-            if gan:
-                terms["discriminator"] = losses.discriminator(*both(discriminators, clean, restored.detach()))
-                descend(adam_d, discriminators, terms["discriminator"], p.grad_clip, epoch, metas)
 
-            # 2. the generator learns to match the spectrum and to pass for clean
-            mine = compare(restored, clean, n_samples, bandwidth_hz)
-            if gan:
-                discriminators.requires_grad_(False)
-                scores_restored, maps_restored = discriminators(restored)
-                with torch.no_grad():
-                    _, maps_clean = discriminators(clean)
-                mine["adversarial"] = losses.adversarial(scores_restored)
-                mine["features"] = losses.features(maps_restored, maps_clean)
-            norm = descend(adam_g, generator, losses.weighted_sum(mine, weights), p.grad_clip, epoch, metas)
-            discriminators.requires_grad_(True)
-            terms = {name: term.detach() for name, term in (terms | mine).items()} | {"grad_norm": norm}
-            seen.append((len(metas), terms))
+class Diverged(Exception):  # noqa: N818 (a state)
+    """Too many steps in a row were not finite."""
 
-        # 3. say what happened, keep what was learned
-        seconds = time.perf_counter() - started
-        record = {f"train/{name}": mean(seen, name) for name in seen[0][1]}
-        record |= {"train/lr": adam_g.param_groups[0]["lr"], "time/epoch_s": seconds}
-        record["time/audio_per_s"] = len(segments) * p.segment_length / SAMPLE_RATE / seconds
-        history.append(record | judge(generator, discriminators, epoch))
-        keep(out, parts, history, p, about, run)
-        samples(p, rows["valid"], judge.restored, epoch, out, run)
-        say(line(history[-1], p.epochs))
-    return pd.DataFrame(history)
+
+def run_epoch(p, place: Place, batches, n_per_epoch: int, learner: Learner, keeper: "Keeper") -> None:
+    """The epoch that `place` is in, from where it is."""
+    gan = place.epoch >= p.gan_start_epoch and p.lambda_adversarial + p.lambda_features > 0
+    began_at, ramp_steps = (p.gan_start_epoch - 1) * n_per_epoch, max(1, round(p.gan_ramp_epochs * n_per_epoch))
+    batches.sampler.set_epoch(place.epoch, n_done=place.n_batches * p.batch_size)
+    name, n_done = f"epoch {place.epoch}/{p.epochs}{' with GAN' if gan else ''}", place.n_batches // p.accumulate
+    said: dict[str, float] = {}
+    began = time.perf_counter()
+    for group in progress(groups(batches, p.accumulate), name, n_per_epoch, n_done, note=lambda: losses.as_text(said)):
+        waited = time.perf_counter() - began
+        metas = [meta for *_, metas in group for meta in metas]
+        micro = [on_device(p, batch, learner.device) for batch in group]
+        ramp = min(1.0, (place.step - began_at + 1) / ramp_steps) if gan else 0.0
+        terms, norms, finite = learner.step(micro, ramp, crop_start(p, place.step))
+        said.update(terms)
+        if not finite or norms["generator"] > p.grad_norm_dump:
+            keeper.spike(place, norms, terms, metas)
+
+        place.n_batches, place.step = place.n_batches + len(group), place.step + 1
+        place.n_bad = 0 if finite else place.n_bad + 1
+        count(place, terms, norms, len(metas), finite, waited, time.perf_counter() - began)
+        if place.n_bad >= p.max_bad_steps:
+            raise Diverged(f"epoch {place.epoch}: {place.n_bad} steps in a row were not finite")
+        if p.checkpoint_steps and place.step % p.checkpoint_steps == 0 and place.n_batches < len(batches):
+            gather(place)
+            keeper.save_last(place)
+        began = time.perf_counter()
+    gather(place)
+    place.n_batches = 0
+
+
+def finish_epoch(p, place: Place, learner: Learner, judge, keeper: "Keeper", valid: pd.DataFrame, record: dict) -> None:
+    """Validate, say what happened, keep what was learned. In the first process alone; the others wait."""
+    if judge is None:
+        place.history.append({"epoch": place.epoch})
+    else:
+        place.history.append(record | judge(learner.average, learner.discriminators, place.epoch))
+        began = time.perf_counter()
+        keeper.epoch(place)
+        samples(p, valid, judge.restored, place.epoch, keeper.out, keeper.run)
+        place.recording_s += time.perf_counter() - began
+        if place.epoch:
+            say(line(place.history[-1], p.epochs))
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def count(place: Place, terms: dict, norms: dict, n_items: int, finite: bool, waited: float, took: float) -> None:
+    """Add a step to the sums of its epoch; one that was skipped counts as such, and in nothing else."""
+    if finite:
+        for name, term in terms.items():
+            place.sums[name] = place.sums.get(name, 0.0) + n_items * term
+        place.sums["n_items"] = place.sums.get("n_items", 0) + n_items
+        place.largest = max(place.largest, norms["generator"])
+    steps = {f"norm/{name}": norm for name, norm in norms.items()} | {"n_steps": 1} if finite else {"n_skipped": 1}
+    for name, value in (steps | {"waited_s": waited, "took_s": took}).items():
+        place.steps[name] = place.steps.get(name, 0.0) + value
+
+
+def gather(place: Place) -> None:
+    """Take the items of all processes together: the sums are the first's then, and the others' are zero."""
+    if not dist.is_initialized():
+        return
+    names = sorted(place.sums)  # the same ones everywhere
+    totals = torch.tensor(
+        [place.sums[name] for name in names],
+        dtype=torch.float64,
+        device=choose_device("auto") if dist.get_backend() == "nccl" else "cpu",
+    )
+    dist.all_reduce(totals)
+    first = dist.get_rank() == 0
+    place.sums = {name: total if first else 0.0 for name, total in zip(names, totals.tolist(), strict=True)}
+
+
+def summary(p, place: Place, learner: Learner) -> dict:
+    """What an epoch's steps were, for the history."""
+    n_items, n_steps = place.sums.get("n_items", 0), place.steps.get("n_steps", 0)
+    record = {f"train/{name}": total / n_items for name, total in place.sums.items() if name != "n_items" and n_items}
+    norms = {name.partition("/")[2]: total / n_steps for name, total in place.steps.items() if name.startswith("norm/")}
+    record |= {f"train/grad_norm_{name.rpartition('/')[2]}": norm for name, norm in norms.items()}
+    record |= {"train/grad_norm_max": place.largest, "train/skipped_steps": place.steps.get("n_skipped", 0.0)}
+    for name, adam in (("lr", learner.adam_g), ("lr_discriminator", learner.adam_d)):
+        record[f"train/{name}"] = adam.param_groups[0]["lr"]
+    seconds = place.steps["took_s"]
+    place.training_s += seconds
+    record |= {
+        "time/epoch_s": seconds,
+        "time/audio_per_s": n_items * p.segment_length / SAMPLE_RATE / seconds,
+        "time/waiting_share": place.steps["waited_s"] / seconds,
+        "time/recording_share": place.recording_s / place.training_s,
+    }
+    if learner.device.startswith("cuda"):
+        record["memory/gpu_peak_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return record | {"memory/process_mb": psutil.Process().memory_info().rss / 2**20}
 
 
 class Validation:
@@ -123,18 +202,20 @@ class Validation:
 
     Calling it returns one record: `valid/<loss term>` (the GAN's too, before it starts as well), `valid/<score>` and
     `valid/gap_closed` on at most `n_valid_scored` fixed items, `valid/clean_above_enhanced` (the share of pairs in which
-    the discriminators score clean above enhanced). `restored` keeps the last output by item id.
+    the discriminators score clean above enhanced), `valid/score_<signal>` (what they give it: 1 is clean, 0 restored in
+    training). `restored` keeps the last output by item id.
     """
 
-    def __init__(self, p, rows: pd.DataFrame, compare: nn.Module, device: str):
-        self.p, self.rows, self.compare, self.device = p, list(rows.itertuples(index=False)), compare, device
+    def __init__(self, p, rows: pd.DataFrame, device: str):
+        self.p, self.rows, self.device = p, list(rows.itertuples(index=False)), device
+        self.compare = losses.Terms(high_weight=p.high_weight).to(device)
         self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
         self.restored: dict[str, np.ndarray] = {}
         self.enhanced_scores: list[dict] | None = None
 
     @torch.no_grad()
     def __call__(self, generator: nn.Module, discriminators: nn.Module, epoch: int) -> dict:
-        generator.eval(), discriminators.eval()
+        discriminators.eval()  # the generator is the average, which always is
         seen, enhanced_jobs, restored_jobs = [], [], []
         for row in progress(self.rows, f"validation {epoch}/{self.p.epochs}"):
             whole = pairs.load(self.p.corpus, row)
@@ -159,24 +240,63 @@ class Validation:
                 "discriminator": losses.discriminator(scores_clean, scores_restored),
                 "clean_above_enhanced": (on_clean > on_enhanced).float().mean(),
                 "clean_above_restored": (on_clean > on_restored).float().mean(),
+                "score_clean": on_clean.mean(), "score_restored": on_restored.mean(), "score_enhanced": on_enhanced.mean(),
             }))  # fmt: skip
-        generator.train(), discriminators.train()
+        discriminators.train()
 
         n_processes = 2 if len(restored_jobs) > 4 else 1
         if self.enhanced_scores is None:
-            self.enhanced_scores = metrics.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SELECTION)
-        scores = metrics.score_all(restored_jobs, SAMPLE_RATE, n_processes, SELECTION)
+            self.enhanced_scores = metrics.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SCORES)
+        scores = metrics.score_all(restored_jobs, SAMPLE_RATE, n_processes, SCORES)
         ours, before = pd.DataFrame(scores), pd.DataFrame(self.enhanced_scores)
         ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in SELECTION}
         gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in SELECTION}
         record = {"epoch": epoch} | {f"valid/{name}": mean(seen, name) for name in seen[0][1]}
-        record |= {f"valid/{name}": float(ours[name].mean()) for name in SELECTION}
+        record |= {f"valid/{name}": float(ours[name].mean()) for name in SCORES}
         record |= {f"valid/gap_closed_{name}": gap for name, gap in gaps.items()}
         return record | {"valid/gap_closed": float(np.mean(list(gaps.values())))}
 
 
+def items(p, rows: pd.DataFrame) -> Dataset:
+    """What an epoch passes over: segments of these pairs, or a fresh mixture for each."""
+    if p.on_the_fly:
+        return mixtures(p, rows)
+    gain = p.gain_min, p.gain_max
+    return data.PairSegments(pairs.folder(p.corpus), rows, p.segment_length, p.seed, gain, p.p_invert)
+
+
+def groups(batches: Iterable, n: int) -> Iterator[list]:
+    """The micro-batches of each step; the last ones may be fewer.
+
+    >>> list(groups("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    group = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == n:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def on_device(p, batch: tuple, device: str) -> Batch:
+    """A loader's batch as the step takes it."""
+    *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
+    signals = (signal.to(device, non_blocking=True) for signal in signals)
+    return Batch(*signals, *lengths_and_bandwidths(metas, device))
+
+
+def crop_start(p, step: int) -> int:
+    """Where the part of the segments begins that the discriminators hear in this step."""
+    last = p.segment_length - (p.discriminator_length or p.segment_length)
+    return int(np.random.default_rng([p.seed, step]).integers(last + 1))
+
+
 def mixtures(p, rows: pd.DataFrame) -> data.Mixtures:
-    """The utterances and noises of these rows, to be mixed anew in every epoch, with the SNRs and levels of their corpus.
+    """A mixture for each of these rows, of its utterance, in every epoch another one: with any of the rows' noises and of the
+    corpus' SNRs and levels.
 
     Each mixture has a second before its segment, in which DeepFilterNet3 warms up, and its delay behind it. Utterances that
     leave less than half a segment then are not used. There are no rooms.
@@ -190,19 +310,25 @@ def mixtures(p, rows: pd.DataFrame) -> data.Mixtures:
             f"on_the_fly: {p.corpus} holds pairs that were not mixed here, so there is no noise to mix with"
         )
     bandwidth_hz = {given.speech / row.clean_path: row.bandwidth_hz for row in rows.itertuples()}
+    n_items = {given.speech / path: n for path, n in rows.clean_path.value_counts().items()}
     noise = sorted({given.noise / path for path in rows.noise_path})
     if gone := [path for path in [*bandwidth_hz, *noise] if not path.exists()]:
         raise ValueError(f"on_the_fly: {gone[0]} is gone, one of {len(gone)} files that {p.corpus} was made from")
-    speech = dict(zip(sources.at_48_khz(list(bandwidth_hz)), bandwidth_hz.values(), strict=True))
-    least = LEAD + p.segment_length // 2
-    long = {path: hz for path, hz in speech.items() if audio.info(path).n_samples >= least}
+    least, here = LEAD + p.segment_length // 2, sources.at_48_khz(list(bandwidth_hz))
+    speech = {path: (hz, n_items[own]) for path, (own, hz) in zip(here, bandwidth_hz.items(), strict=True)}
+    long = {path: about for path, about in speech.items() if audio.info(path).n_samples >= p.speed_max * least}
     if not long:
         raise ValueError(f"on_the_fly: no utterance of {p.corpus} has {least} samples: use a shorter segment_length")
     if len(long) < len(speech):
         say(f"{len(speech) - len(long)} of {len(speech)} utterances are too short for on_the_fly and are not used")
     scale = settings["scale_min"], settings["scale_max"]
-    length = LEAD + p.segment_length + deepfilter.DELAY
-    return data.Mixtures(list(long), sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, long)
+    length, speed = LEAD + p.segment_length + deepfilter.DELAY, (p.speed_min, p.speed_max)
+    every = [path for path, (_, n) in long.items() for _ in range(n)]
+    bandwidth_hz = {path: hz for path, (hz, _) in long.items()}
+    return data.Mixtures(
+        every, sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, speed,
+        settings["p_second_noise"], bandwidth_hz,
+    )  # fmt: skip
 
 
 def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor, Tensor, list[dict]]:
@@ -214,41 +340,13 @@ def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor
     return enhanced, noisy[..., LEAD : LEAD + length], clean[..., LEAD : LEAD + length], metas
 
 
-def build(p) -> nn.Module:
-    """The generator that the parameters (params.Train, or a checkpoint's) describe."""
-    return make(p.architecture, p.channels, p.hidden, p.condition_on_noisy)
-
-
 def choose_device(name: str) -> str:
     """`auto`: CUDA when there is one. Raises `ValueError` if CUDA is asked for and missing."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def learning_rate(peak: float, step: int, n_steps: int) -> float:
-    """Linear warm-up, then a cosine down to 5 %; a function of the step alone, so a resume changes nothing.
-
-    >>> [round(learning_rate(1.0, step, 1_000), 3) for step in (0, 99, 550, 1_000)]
-    [0.01, 1.0, 0.525, 0.05]
-    """
-    warm = min(WARM_UP, n_steps // 10) or 1
-    if step < warm:
-        return peak * (step + 1) / warm
-    way = min(1.0, (step - warm) / max(1, n_steps - warm))
-    return peak * (LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * way)))
-
-
-def descend(adam: torch.optim.Optimizer, part: nn.Module, loss: Tensor, clip: float, epoch: int, metas: list) -> Tensor:
-    """One optimiser step; returns the gradient's norm before clipping. A loss that is not finite names its items."""
-    adam.zero_grad()
-    loss.backward()
-    norm = nn.utils.clip_grad_norm_(part.parameters(), clip)
-    if not torch.isfinite(norm):
-        items = ", ".join(f"{meta['id']} from {meta['start']}" for meta in metas)
-        raise FloatingPointError(f"epoch {epoch}: loss {loss.item()}, gradient norm {norm.item()} on {items}")
-    adam.step()
-    return norm.detach()
+    if name == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{os.environ['LOCAL_RANK']}" if dist.is_initialized() else "cuda"
 
 
 def lengths_and_bandwidths(metas: list[dict], device: str) -> tuple[Tensor, Tensor]:
@@ -264,32 +362,6 @@ def mean(seen: list[tuple[int, dict]], name: str) -> float:
     2.0
     """
     return float(sum(n * terms[name] for n, terms in seen) / sum(n for n, _ in seen))
-
-
-def keep(out: Path, parts: dict, history: list[dict], p, about: dict, run) -> None:
-    """Record the epoch and write its checkpoints: `last.pt` to go on from, `best.pt` if there was none as good."""
-    record = history[-1]
-    best = max(history, key=lambda past: past["valid/gap_closed"])
-    record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
-    common = {"epoch": record["epoch"], "history": history, "params": p.model_dump(), "about": about}
-    if best is record:  # before `last`: a run killed in between repeats the epoch
-        save(out / "best.pt", common | {"generator": parts["generator"].state_dict()})
-        run.file(out / "best.pt", "checkpoints")
-    save(out / "last.pt", common | {name: part.state_dict() for name, part in parts.items()})
-    run.file(out / "last.pt", "checkpoints")
-    run.metrics(*recorded(record))
-
-
-def recorded(record: dict) -> tuple[dict, int]:
-    """The values of an epoch and its number, as a run takes them."""
-    return {name: value for name, value in record.items() if name != "epoch"}, record["epoch"]
-
-
-def save(path: Path, content: dict) -> None:
-    """Write a checkpoint that appears whole or not at all."""
-    part = path.with_suffix(".part")
-    torch.save(content, part)
-    part.replace(path)
 
 
 def samples(p, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, out: Path, run) -> None:
@@ -318,3 +390,117 @@ def line(record: dict, epochs: int) -> str:
         f"epoch {record['epoch']}/{epochs}: train {terms} | valid {scores}, gap closed {record['valid/gap_closed']:+.1%}"
         f" (best {record['best/gap_closed']:+.1%} in epoch {record['best/epoch']})"
     )
+
+
+def on_pairs(p, corpus: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """What is trained on: the usable rows of the splits `train` and `valid`, and the identity of the data.
+
+    Raises `ValueError` if `p.segment_length` is longer than what was saved.
+    """
+    pairs.check_segments(corpus, p.segment_length)
+    about = {"corpus": p.corpus, "manifest_sha256": pairs.sha256(p.corpus)}
+    about["df_weights_sha256"] = corpus.df_weights_sha256.iloc[0]
+    return {split: pairs.usable(corpus, split) for split in ("train", "valid")}, about
+
+
+def initial(p, run) -> Path | None:
+    """The checkpoint that `p.init_run` names, which `run` remembers as its source; None for a new generator."""
+    if not p.init_run:
+        return None
+    source = tracking.find(p.init_run)
+    run.source(source)
+    return tracking.download(source, "checkpoints/best.pt")
+
+
+def launch(p, rows: dict, out: Path, run, about: dict, initial: Path | None = None) -> pd.DataFrame:
+    """`train` in `p.n_processes` processes of this machine, the first of which goes on recording in `run`.
+
+    TorchElastic starts them; an error in one ends all, with its message.
+    """
+    if p.n_processes == 1:
+        return train(p, rows, out, run, about, initial)
+    n_devices = torch.cuda.device_count() if choose_device(p.device) == "cuda" else 0
+    if 0 < n_devices < p.n_processes:
+        raise ValueError(f"n_processes = {p.n_processes}: expected at most {n_devices}, one for each CUDA device")
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=p.n_processes, run_id=run.id, rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0", max_restarts=0, start_method="spawn",
+    )  # fmt: skip
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return elastic_launch(config, _process)(p.model_dump(), rows, out, run.id, about, initial)[0]
+    except SignalException as error:
+        raise KeyboardInterrupt from error
+    except ChildFailedError as error:
+        raise RuntimeError(_first_failure(error)) from None
+    finally:
+        for number, handler in handlers.items():  # the launcher leaves its own
+            signal.signal(number, handler)
+
+
+@contextmanager
+def distributed() -> Iterator[None]:
+    """The process group that the variables of torchrun or TorchElastic describe; without them nothing."""
+    if "RANK" not in os.environ:
+        yield
+        return
+    torch.set_num_threads(max(1, os.cpu_count() // int(os.environ["LOCAL_WORLD_SIZE"])))
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@errors.record
+def _process(given: dict, rows: dict, out: Path, run_id: str, about: dict, initial: Path | None) -> pd.DataFrame:
+    """One of several processes that `launch` started."""
+    with distributed():
+        run = tracking.Run(run_id) if ranks()[0] == 0 else None
+        return train(params.build(params.Train, given), rows, out, run, about, initial)
+
+
+def _first_failure(error: ChildFailedError) -> str:
+    rank, failure = error.get_first_failure()
+    message = failure.message if isinstance(failure.message, str) else failure.message["message"]
+    return f"process {rank}: {message}"
+
+
+@errors.record
+def main(words: list[str] | None = None) -> None:
+    """The command line: one process or, under torchrun, one of several, of which the first starts the run and records."""
+    parser = argparse.ArgumentParser("python -m lib.train", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("-f", metavar="FILE", help="a YAML file of parameters, e.g. params/train/no_adversarial.yaml")
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="one parameter")
+    typed = parser.parse_args(words)
+    given = (yaml.safe_load(Path(typed.f).read_text()) or {} if typed.f else {}) | dict(typed.p)
+    with distributed():
+        run, shared = None, [None]
+        try:
+            if ranks()[0] == 0:
+                run, p = tracking.start("train", params.Train, given)
+                say("\n".join(p.warnings))
+                corpus = pairs.find(p.corpus, params.Prepare())
+                shared = [(p.model_dump(), run.id, initial(p, run))]
+            if dist.is_initialized():
+                dist.broadcast_object_list(shared)
+            chosen, run_id, beginning = shared[0]
+            p = params.build(params.Train, chosen)
+            rows, about = on_pairs(p, corpus if run else pairs.read(p.corpus))
+            begin = train if dist.is_initialized() else launch
+            history = begin(p, rows, RUNS / "checkpoints" / run_id, run, about, beginning)
+            if run:
+                run.tags(about)
+                run.table("history", history)
+                run.finish()
+        except BaseException as error:
+            if run:
+                run.fail(error)
+            raise
+
+
+if __name__ == "__main__":
+    main()

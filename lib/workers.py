@@ -160,7 +160,10 @@ def _step(p, device: str):
         inputs = torch.cat([enhanced, noisy], dim=1) if p.condition_on_noisy else enhanced
         restored = restore(generator, inputs)
         loss = sum(compare(restored, clean, n_samples, bandwidth_hz).values())
-        train.descend(adam, generator, loss, 10.0, 1, batch[3]).item()  # waits for the device
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        loss.item()  # waits for the device
 
     return step
 

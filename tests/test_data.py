@@ -52,7 +52,7 @@ def test_a_short_pair_is_padded_and_says_so(corpus):
 
 def test_metadata_holds_no_audio(corpus):
     meta = segments(corpus)[(1, 0)][-1]
-    assert set(meta) == {"id", "start", "n_samples", "gain", "bandwidth_hz"}
+    assert set(meta) == {"idx", "id", "clean", "start", "n_samples", "gain", "bandwidth_hz"}
     assert all(isinstance(value, (str, int, float)) for value in meta.values())
 
 

@@ -1,12 +1,18 @@
 """Training: one batch is learned by heart, a resumed run equals an uninterrupted one, the GAN starts when it should."""
 
+import copy
+import shutil
+from itertools import count
+
 import numpy as np
 import pytest
 import torch
 from signals import good_sources
 
-from lib import data, deepfilter, losses, pairs, params, plan, restore, sources, train
-from lib.generator import restore as apply
+from lib import audio, checkpoints, data, deepfilter, losses, pairs, params, plan, restore, sources, train
+from lib.step import Learner
+
+RESUMED = {"epochs": 3, "gan_start_epoch": 2, "batch_size": 1, "accumulate": 2, "checkpoint_steps": 2}
 
 
 class Recorder:
@@ -51,34 +57,175 @@ def run(p, corpus, out):
 
 
 def weights(out):
-    return torch.load(out / "last.pt", weights_only=True)
+    return torch.load(out / "last.pt", weights_only=True)["learner"]
 
 
 def same(first, second):
-    for name in ("generator", "discriminators"):
+    for name in ("generator", "average", "discriminators"):
         for key, value in first[name].items():
             torch.testing.assert_close(value, second[name][key], rtol=0, atol=0, msg=f"{name} {key}")
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(corpus, tmp_path, monkeypatch):
-    p = settings(epochs=3, gan_start_epoch=2)
-    history, recorder = run(p, corpus, tmp_path / "whole")
+class Killed(BaseException):
+    """As abrupt as a signal: nothing in the training catches it."""
 
-    def killed(*args):
-        raise KeyboardInterrupt  # while the second epoch is validated: after its steps, before its checkpoint
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        calls = iter([train.Validation.__call__] * 2 + [killed])
-        patch.setattr(train.Validation, "__call__", lambda *args, **named: next(calls)(*args, **named))
-        run(p, corpus, tmp_path / "cut")
-    assert weights(tmp_path / "cut")["epoch"] == 1
-    resumed, _ = run(p, corpus, tmp_path / "cut")
+def cut_short(p, corpus, out, step, monkeypatch):
+    """Train until optimiser step `step` has been taken, and die before anything is said of it."""
+    taken = count()
 
-    same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    timeless = [name for name in history if not name.startswith("time/")]
-    assert history[timeless].equals(resumed[timeless])
-    assert [step for step, _ in recorder.values] == [0, 1, 2, 3]
-    assert "checkpoints/best.pt" in recorder.files and "checkpoints/last.pt" in recorder.files
+    def one(self, *args, original=Learner.step):
+        result = original(self, *args)
+        if next(taken) + 1 == step:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Learner, "step", one)
+        run(p, corpus, out)
+
+
+def timeless(history):
+    return history[[name for name in history if not name.startswith(("time/", "memory/"))]]
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """An uninterrupted training of 3 epochs of 5 steps: out, history, recorder."""
+    out = tmp_path_factory.mktemp("whole")
+    return out, *run(settings(**RESUMED), corpus, out)
+
+
+@pytest.mark.parametrize("step", [1, 5, 6, 9, 11])
+def test_a_killed_run_goes_on_bit_for_bit_from_any_step(whole, corpus, tmp_path, monkeypatch, step):
+    """Steps 5 (an epoch's last), 1, 6 and 11 (the first ones), 9 (just after a checkpoint within one)."""
+    cut_short(settings(**RESUMED), corpus, tmp_path, step, monkeypatch)
+    history, recorder = run(settings(**RESUMED), corpus, tmp_path)
+    same(weights(whole[0]), weights(tmp_path))
+    assert timeless(history).equals(timeless(whole[1]))
+    assert [at for at, _ in recorder.values] == [0, 1, 2, 3]
+
+
+def test_a_run_killed_time_and_again_goes_on_bit_for_bit(whole, corpus, tmp_path, monkeypatch):
+    """Each process dies a few steps on: at step 3, at 5 (from the checkpoint at 2), at 9 (from that at 5)."""
+    for step in (3, 3, 4):
+        cut_short(settings(**RESUMED), corpus, tmp_path, step, monkeypatch)
+    history, _ = run(settings(**RESUMED), corpus, tmp_path)
+    same(weights(whole[0]), weights(tmp_path))
+    assert timeless(history).equals(timeless(whole[1]))
+
+
+def test_what_is_kept(whole):
+    out, _, recorder = whole
+    assert {path.name for path in out.glob("*.pt")} == {"best.pt", "last.pt", "previous.pt", "before_gan.pt"}
+    logged = {f"checkpoints/{name}.pt" for name in ("best", "last", "before_gan")}
+    assert logged <= set(recorder.files) and recorder.files.count("checkpoints/last.pt") == 1
+    before = checkpoints.read(out / "before_gan.pt", "cpu")
+    assert before["place"]["epoch"] == 1 and before["params"]["gan_start_epoch"] == 2
+    assert {"generator", "average", "discriminators", "adam_g", "adam_d", "schedule", "scaler_g", "scaler_d"} == set(
+        before["learner"]
+    )
+    assert before["versions"]["torch"] == torch.__version__
+    assert [at for at, _ in recorder.values] == [0, 1, 2, 3]
+    health = {"train/grad_norm_generator", "train/grad_norm_gru", "train/grad_norm_max", "train/lr", "train/lr_discriminator",
+              "train/skipped_steps", "time/waiting_share", "time/recording_share", "time/audio_per_s", "memory/process_mb",
+              "valid/score_clean", "valid/score_restored", "valid/clean_above_restored", "valid/si_sdr_db"}  # fmt: skip
+    assert health <= set(recorder.values[-1][1])
+
+
+def test_selection_does_not_jump_when_the_gan_starts(whole):
+    """It is a mean of scores, none of which a discriminator has a say in; the GAN's terms are there from the start."""
+    history = whole[1]
+    names = [f"valid/gap_closed_{name}" for name in train.SELECTION]
+    assert np.allclose(history["valid/gap_closed"], history[names].mean(axis=1))
+    for name in ("adversarial", "features", "discriminator"):
+        assert np.isfinite(history[f"valid/{name}"]).all()
+
+
+def test_validation_changes_nothing(whole, corpus):
+    learner = Learner(settings(), 1, "cpu")
+    before = copy.deepcopy(learner.state_dict())
+    train.Validation(settings(), corpus[1]["valid"], "cpu")(learner.average, learner.discriminators, 0)
+    same(before, learner.state_dict())
+    assert all(weight.grad is None for weight in learner.discriminators.parameters())
+
+
+def test_a_broken_checkpoint_is_refused_and_the_one_before_is_offered(whole, corpus, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "out")
+    last = tmp_path / "out" / "last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(
+        ValueError, match=r"last.pt: not a checkpoint .* The one before it is whole \(epoch 3, step 14\): `mv"
+    ):
+        run(settings(**RESUMED), corpus, tmp_path / "out")
+    (tmp_path / "out" / "previous.pt").replace(last)
+    run(settings(**RESUMED), corpus, tmp_path / "out")
+    same(weights(whole[0]), weights(tmp_path / "out"))
+
+
+def test_another_network_s_checkpoint_is_refused_by_name(whole, corpus, tmp_path):
+    shutil.copy(whole[0] / "last.pt", tmp_path)
+    with pytest.raises(ValueError, match=r"last.pt: of another network"):
+        run(settings(**RESUMED | {"channels": 8}), corpus, tmp_path)
+
+
+def test_fine_tuning_begins_with_the_average_of_another_run(whole, corpus, tmp_path):
+    p = settings(epochs=0, init_run="latest")
+    history = train.train(p, corpus[1], tmp_path, Recorder(), {}, whole[0] / "best.pt")
+    best = whole[1].loc[whole[1]["valid/gap_closed"].idxmax()]
+    assert history["valid/lsd_db"][0] == pytest.approx(best["valid/lsd_db"])
+
+
+def test_a_planted_broken_item_is_found_by_its_path(corpus, tmp_path):
+    """One pair at full scale whose clean file is all but silent."""
+    rows = corpus[1]["train"].copy()
+    rng = np.random.default_rng(0)
+    for name, size in (("clean", 1e-3), ("enhanced", 0.9), ("noisy", 0.9)):
+        audio.write(corpus[0] / name / "planted.flac", size * rng.uniform(-1, 1, rows.n_samples.iloc[3]), 48_000)
+        rows.iloc[3, rows.columns.get_loc(name)] = f"{name}/planted.flac"
+    p = settings(epochs=1, gan_start_epoch=9, batch_size=1, grad_norm_dump=1e-6, lambda_l1=1000.0)
+    recorder = Recorder()
+    train.train(p, corpus[1] | {"train": rows}, tmp_path, recorder, {})
+    found = checkpoints.spikes(tmp_path)
+    assert len(found) == len(rows) and "/grad_spikes.jsonl" in recorder.files
+    worst = found.loc[found.grad_norm.idxmax()]
+    assert worst.clean == "clean/planted.flac" and worst.idx == 3 and worst.epoch == 1
+    second = found.grad_norm.nlargest(2).iloc[1]
+    p = settings(**p.model_dump() | {"grad_norm_dump": (worst.grad_norm * second) ** 0.5})
+    train.train(p, corpus[1] | {"train": rows}, tmp_path / "threshold", Recorder(), {})
+    assert checkpoints.spikes(tmp_path / "threshold").clean.tolist() == ["clean/planted.flac"]
+
+
+def test_spikes_after_the_checkpoint_are_not_told_twice(whole, corpus, tmp_path, monkeypatch):
+    p = settings(**RESUMED | {"grad_norm_dump": 1e-6})
+    cut_short(p, corpus, tmp_path, 7, monkeypatch)
+    run(p, corpus, tmp_path)
+    steps = checkpoints.spikes(tmp_path).step.drop_duplicates().tolist()
+    assert steps == list(range(15))
+
+
+def test_a_training_that_is_never_finite_goes_back_once_and_then_fails_with_its_items(corpus, tmp_path, capsys):
+    p = settings(epochs=2, lambda_l1=1e39, max_bad_steps=3)
+    with pytest.raises(
+        FloatingPointError, match=r"epoch 1: 3 steps in a row were not finite, as before .*grad_spikes.jsonl"
+    ):
+        run(p, corpus, tmp_path)
+    assert "back to the last checkpoint, and on with half the learning rate" in capsys.readouterr().out
+    found = checkpoints.spikes(tmp_path)
+    assert found.step.nunique() == 3 and found.grad_norm.isna().all() and found.id.str.match(r"speaker\d").all()
+
+
+def test_one_bad_step_is_skipped_counted_and_told(corpus, tmp_path, monkeypatch):
+    original = data.PairSegments.__getitem__
+
+    def broken(self, key):
+        enhanced, noisy, clean, meta = original(self, key)
+        return enhanced, noisy, clean * (torch.nan if key == (1, 3) else 1), meta
+
+    monkeypatch.setattr(data.PairSegments, "__getitem__", broken)
+    history, _ = run(settings(epochs=2, batch_size=1), corpus, tmp_path)
+    assert history["train/skipped_steps"].tolist()[1:] == [1, 0] and np.isfinite(history["train/l1"][1])
+    assert checkpoints.spikes(tmp_path).idx.tolist() == [3]
 
 
 def test_the_discriminators_join_in_gan_start_epoch(corpus, tmp_path):
@@ -110,27 +257,17 @@ def test_one_batch_is_learned_by_heart(corpus):
     torch.manual_seed(0)
     segments = data.PairSegments(corpus[0], corpus[1]["train"], 9_600, seed=0)
     enhanced, noisy, clean, metas = data.collate_keep_meta([segments[(1, index)] for index in range(4)])
-    generator, compare = train.build(settings()), losses.Terms(("spectral",))
-    adam = torch.optim.AdamW(generator.parameters(), 3e-3)
-    n_samples, bandwidth_hz = train.lengths_and_bandwidths(metas, "cpu")
-    seen = []
-    for _ in range(60):
-        restored = apply(generator, torch.cat([enhanced, noisy], dim=1))
-        loss = compare(restored, clean, n_samples, bandwidth_hz)["spectral"]
-        seen.append(train.descend(adam, generator, loss, 10.0, 1, metas) and loss.item())
+    learner = Learner(settings(lr=3e-3, lr_schedule="constant", lambda_l1=0.0), 60, "cpu")
+    batch = train.on_device(settings(), (enhanced, noisy, clean, metas), "cpu")
+    seen = [learner.step([batch])[0]["spectral"] for _ in range(60)]
     assert seen[-1] < 0.7 * seen[0]
 
 
 def test_best_is_the_epoch_with_the_highest_gap_closed(corpus, tmp_path):
     history, _ = run(settings(epochs=2, gan_start_epoch=9), corpus, tmp_path)
     best = torch.load(tmp_path / "best.pt", weights_only=True)
-    assert best["epoch"] == history.epoch[history["valid/gap_closed"].idxmax()]
+    assert best["place"]["epoch"] == history.epoch[history["valid/gap_closed"].idxmax()]
     assert history["best/gap_closed"].iloc[-1] == history["valid/gap_closed"].max()
-
-
-def test_a_loss_that_is_not_finite_names_its_items(corpus, tmp_path):
-    with pytest.raises(FloatingPointError, match=r"epoch 1: loss .* on speaker\d_s\d_0 from \d+"):
-        run(settings(epochs=1, lambda_l1=1e39), corpus, tmp_path)
 
 
 def test_cuda_is_refused_where_there_is_none():
