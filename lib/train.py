@@ -473,10 +473,13 @@ def _first_failure(error: ChildFailedError) -> str:
 def main(words: list[str] | None = None) -> None:
     """The command line: one process or, under torchrun, one of several, of which the first starts the run and records."""
     parser = argparse.ArgumentParser("python -m lib.train", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("-f", metavar="FILE", help="a YAML file of parameters, e.g. params/train/no_adversarial.yaml")
+    parser.add_argument(
+        "-f", action="append", default=[], metavar="FILE", help="YAML files of parameters, the last one wins"
+    )
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="one parameter")
     typed = parser.parse_args(words)
-    given = (yaml.safe_load(Path(typed.f).read_text()) or {} if typed.f else {}) | dict(typed.p)
+    given = {name: value for file in typed.f for name, value in (yaml.safe_load(Path(file).read_text()) or {}).items()}
+    given |= dict(typed.p)
     with distributed():
         run, shared = None, [None]
         try:
