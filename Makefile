@@ -23,7 +23,7 @@ $(DONE)/listen.ipynb: $(DONE)/train.ipynb
 $(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
 	@mkdir -p $(DONE)
 	@echo "== $*"
-	$(BIN)/papermill $< $(DONE)/$*.unfinished.ipynb
+	$(BIN)/papermill $< $(DONE)/$*.unfinished.ipynb $(if $(filter listen,$*),-p run latest)
 	@mv $(DONE)/$*.unfinished.ipynb $@
 
 test: $(READY)

@@ -12,12 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lib import losses, spectral, waveform
+from lib import deepfilter, losses, spectral, train, waveform
 from lib.bench import seconds_of
 from lib.causal import CausalConv1d, CausalTransposed1d, State
 from lib.deepfilter import HOP_LENGTH, SAMPLE_RATE, one_thread
 from lib.generator import export, folded, make, restore
 from lib.progress import progress
+from lib.step import Learner
+
+PARTS = (
+    "DeepFilterNet3", "generator", "losses", "discriminators, for the generator", "backward",
+    "discriminators, for themselves", "norms, optimisers, average",
+)  # fmt: skip
 
 
 class WideUNet(nn.Module):
@@ -128,6 +134,31 @@ def on_cuda(batch_size: int = 16, n_steps: int = 10) -> pd.DataFrame:
             rows.append({"name": name, "dtype": str(dtype), "train_audio_per_s": speed, "peak_mb": peak_mb})
         network.cpu()
     return pd.DataFrame(rows, columns=["name", "dtype", "train_audio_per_s", "peak_mb"])
+
+
+def step_parts(p, layout: torch.memory_format = torch.channels_last, n_steps: int = 3) -> dict[str, float]:
+    """Where a training step with the GAN spends its time on one thread: ms for a second of audio, by part (torch.profiler).
+
+    Args:
+        p: params.Train, with `on_the_fly`.
+        layout: of the generator's weights.
+    """
+    generator = torch.Generator().manual_seed(p.seed)
+    signals = 0.1 * torch.randn(
+        2, p.batch_size, 1, train.LEAD + p.segment_length + deepfilter.DELAY, generator=generator
+    )
+    meta = {"clean_path": "", "noisy_len": signals.shape[-1], "bandwidth_hz": SAMPLE_RATE / 2}
+    batch = (*signals, None, [meta] * p.batch_size)
+    learner = Learner(p, n_steps, "cpu")
+    learner.generator.to(memory_format=layout)
+    with one_thread():
+        learner.step([train.on_device(p, batch, "cpu")], ramp=1.0)
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            for _ in range(n_steps):
+                learner.step([train.on_device(p, batch, "cpu")], ramp=1.0)
+    seconds = n_steps * p.batch_size * p.segment_length / SAMPLE_RATE
+    found = {event.key: event.cpu_time_total / 1000 / seconds for event in profile.key_averages()}
+    return {name: found[name] for name in PARTS}
 
 
 def stft_losses(n_repeats: int = 10) -> pd.DataFrame:

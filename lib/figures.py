@@ -247,9 +247,13 @@ def curves(
         for name, colour in zip(drawn, _cycle(CYCLE), strict=False):
             values = history[name].to_numpy(float)
             kept = np.isfinite(values)
-            ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=name.rpartition("/")[2])
+            label = name.rpartition("/")[2].removeprefix("grad_norm_")
+            ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=label)
         if len(names) > 1 and drawn:
             ax.legend()
+        shown = history[drawn].to_numpy(float)
+        if shown.size and np.nanmin(shown) > 0 and np.nanmax(shown) > 50 * np.nanmin(shown):
+            ax.set_yscale("log")
         if not drawn:
             say(ax, "no values")
         elif gan_start_epoch is not None and gan_start_epoch <= epochs.max():
@@ -261,6 +265,24 @@ def curves(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_lowest(axes, "epoch")
     figure.suptitle(f"{title} (shaded: with discriminators)".strip() if shaded else title)
+    return figure
+
+
+@styled
+def stacked(table: pd.DataFrame, xlabel: str, title: str = "") -> Figure:
+    """A horizontal bar for each row of `table`, from the top, made of its columns, with its sum."""
+    figure, axes = blank(1, 1, height=2.4 + 0.5 * len(table))
+    ax, left = axes[0], np.zeros(len(table))
+    for name, colour in zip(table, _cycle([*CYCLE, "#999999", "#000000"]), strict=False):
+        bars = ax.barh([str(row) for row in table.index], table[name], 0.7, left, color=colour, label=name)
+        left += table[name].to_numpy()
+    ax.bar_label(bars, [f"{total:.3g}" for total in left], padding=4)
+    ax.margins(x=0.1)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(xlabel)
+    figure.legend(loc="outside lower center", ncols=3)
+    figure.suptitle(title)
     return figure
 
 

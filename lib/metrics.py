@@ -66,10 +66,16 @@ def lsd_db(
     _check(estimate, reference, sample_rate)
     hz = np.fft.rfftfreq(N_FFT, 1 / sample_rate)
     bins = (hz >= above_hz) & (hz < bandwidth_hz)  # none for a NaN
-    estimate, reference = (_level_db(power[:, bins]) for power in _active_power(estimate, reference))
+    estimate, reference = (levels[:, bins] for levels in active_levels_db(estimate, reference))
     if not reference.size:
         return np.nan
     return float(np.mean(np.sqrt(np.mean((estimate - reference) ** 2, axis=1))))
+
+
+def active_levels_db(estimate: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Levels `[frames, 1025]` in dB of a full-scale sine, as `lsd_db` compares them: its window, its frames, its floor."""
+    estimate, reference = (_level_db(power) for power in _active_power(estimate, reference))
+    return estimate, reference
 
 
 def mcd_db(estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float) -> float:

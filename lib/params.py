@@ -278,6 +278,7 @@ class Train(Parameters):
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0
     n_valid_scored: Annotated[int, Field(ge=1, le=32)] = 32
     n_samples_logged: Annotated[int, Field(ge=0, le=32)] = 2
+    samples_every: Count = 5
     seed: Seed = 0
     device: Device = "auto"
     n_workers: Annotated[int, Field(ge=0)] = 0
@@ -335,7 +336,7 @@ class Train(Parameters):
 class Listen(Parameters):
     """`listen`: which run is judged, on what."""
 
-    run: Annotated[str, Field(min_length=1)] = "latest"
+    run: str = ""
     corpus: Annotated[str, AfterValidator(lambda value: value and _plain_name(value))] = ""
     split: Literal["train", "valid", "test"] = "test"
     n_items: Annotated[int, Field(ge=0)] = 0

@@ -9,16 +9,18 @@ import pandas as pd
 import torch
 from torch import nn
 
-from lib import checkpoints, pairs
+from lib import checkpoints, pairs, ship
 from lib.generator import restore as apply
 from lib.step import build
 
 
 def load(checkpoint: Path, device: str = "cpu") -> nn.Module:
-    """The averaged generator of a checkpoint that training wrote, in eval mode.
+    """The averaged generator of a checkpoint that training wrote, or of stored weights (`lib.ship`), in eval mode.
 
     Raises `ValueError` if the file is none.
     """
+    if checkpoint.suffix == ".safetensors":
+        return ship.load(checkpoint, device)
     saved = checkpoints.read(checkpoint, device)
     generator = build(SimpleNamespace(**saved["params"]))
     generator.load_state_dict(saved["learner"]["average"])

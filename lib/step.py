@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.profiler import record_function
 
 from lib import losses
 from lib.discriminators import Discriminators, both
@@ -112,7 +113,11 @@ class Learner:
                 for name, term in self._gradients(batch, share, ramp, start).items():
                     terms[name] = terms.get(name, 0.0) + share * term
 
-        sides = self._sides(ramp > 0)
+        with record_function("norms, optimisers, average"):
+            return self._apply(terms, self._sides(ramp > 0))
+
+    def _apply(self, terms: dict[str, Tensor], sides: list[tuple]) -> tuple[dict[str, float], dict[str, float], bool]:
+        """Step with the gradients that are there, unless something is not finite."""
         terms, norms = self._read(terms, self._norms(sides))
         if finite := all(map(math.isfinite, [*terms.values(), *norms.values()])):  # a NaN's gradient may be zero
             for name, part, adam, scaler in sides:
@@ -130,29 +135,32 @@ class Learner:
     def _gradients(self, batch: Batch, share: float, ramp: float, start: int) -> dict[str, Tensor]:
         """The gradients of one micro-batch, added to those that are there; returns the loss terms."""
         inputs = torch.cat([batch.enhanced, batch.noisy], dim=1) if self.p.condition_on_noisy else batch.enhanced
-        with self._autocast():
+        with record_function("generator"), self._autocast():
             restored = restore(self.wrapped_g, inputs)
-        restored, clean = (losses.band_limit(x.float(), batch.bandwidth_hz) for x in (restored, batch.clean))
-        terms = self.compare(restored, clean, batch.n_samples, batch.bandwidth_hz)
+        with record_function("losses"):
+            restored, clean = (losses.band_limit(x.float(), batch.bandwidth_hz) for x in (restored, batch.clean))
+            terms = self.compare(restored, clean, batch.n_samples, batch.bandwidth_hz)
         weights = {name: self.lambdas[name] for name in terms}
         if ramp > 0:
             n = self.p.discriminator_length or restored.shape[-1]
             ours, real = (x[..., start : start + n] for x in (restored, clean))
             self.discriminators.requires_grad_(False)
-            with self._autocast():
+            with record_function("discriminators, for the generator"), self._autocast():
                 scores, maps = self.discriminators(ours)
                 with torch.no_grad():
                     _, real_maps = self.discriminators(real)
             terms |= {"adversarial": losses.adversarial(scores), "features": losses.features(maps, real_maps)}
             weights |= {name: ramp * getattr(self.p, f"lambda_{name}") for name in ("adversarial", "features")}
-        self.scaler_g.scale(share * losses.weighted_sum(terms, weights)).backward()
+        with record_function("backward"):
+            self.scaler_g.scale(share * losses.weighted_sum(terms, weights)).backward()
 
         if ramp > 0:
             self.discriminators.requires_grad_(True)
-            with self._autocast():
-                on_clean, on_restored = both(self.wrapped_d, real, ours.detach())
-            terms["discriminator"] = losses.discriminator(on_clean, on_restored)
-            self.scaler_d.scale(share * terms["discriminator"]).backward()
+            with record_function("discriminators, for themselves"):
+                with self._autocast():
+                    on_clean, on_restored = both(self.wrapped_d, real, ours.detach())
+                terms["discriminator"] = losses.discriminator(on_clean, on_restored)
+                self.scaler_d.scale(share * terms["discriminator"]).backward()
         return {name: term.detach() for name, term in terms.items()}
 
     def _norms(self, sides: list[tuple]) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from torch.distributed.elastic.multiprocessing import errors
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.profiler import record_function
 from torch.utils.data import Dataset
 
 from lib import RUNS, audio, checkpoints, data, deepfilter, losses, metrics, pairs, params, sources, spectra, tracking
@@ -140,7 +141,8 @@ def finish_epoch(p, place: Place, learner: Learner, judge, keeper: "Keeper", val
         place.history.append(record | judge(learner.average, learner.discriminators, place.epoch))
         began = time.perf_counter()
         keeper.epoch(place)
-        samples(p, valid, judge.restored, place.epoch, keeper.out, keeper.run)
+        if place.epoch % p.samples_every == 0 or place.epoch in (1, p.gan_start_epoch - 1, p.epochs):
+            samples(p, valid, judge.restored, place.epoch, keeper.out, keeper.run)
         place.recording_s += time.perf_counter() - began
         if place.epoch:
             say(line(place.history[-1], p.epochs))
@@ -283,9 +285,16 @@ def groups(batches: Iterable, n: int) -> Iterator[list]:
 
 def on_device(p, batch: tuple, device: str) -> Batch:
     """A loader's batch as the step takes it."""
-    *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
+    with record_function("DeepFilterNet3"):
+        *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
     signals = (signal.to(device, non_blocking=True) for signal in signals)
     return Batch(*signals, *lengths_and_bandwidths(metas, device))
+
+
+def heard(p, rows: pd.DataFrame, epoch: int, index: int) -> dict[str, np.ndarray]:
+    """The signals of one training item, as training heard them in that epoch: noisy, enhanced, clean `[T]`."""
+    batch = on_device(p, data.collate_keep_meta([items(p, rows)[epoch, index]]), "cpu")
+    return {name: getattr(batch, name)[0, 0].numpy() for name in ("noisy", "enhanced", "clean")}
 
 
 def crop_start(p, step: int) -> int:
@@ -369,9 +378,10 @@ def samples(p, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, 
     for row in list(rows.itertuples(index=False))[: p.n_samples_logged]:
         signals = audio.within_full_scale(pairs.load(p.corpus, row) | {"restored": restored[row.id]})
         where = f"samples/{row.id}"
-        if epoch == 1:
+        if epoch == 0:
             for name in pairs.SIGNALS:
                 run.file(pairs.folder(p.corpus) / getattr(row, name), f"{where}/{name}")
+            continue
         run.file(audio.write(out / f"restored_{epoch:03d}.flac", signals["restored"], SAMPLE_RATE), where)
         order = {name: signals[name] for name in ("noisy", "enhanced", "restored", "clean")}
         figure = spectra.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)

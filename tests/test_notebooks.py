@@ -17,8 +17,10 @@ TINY = {
     "prepare": ["-p", "items_per_utterance", "1", "-p", "n_processes", "1"],
     "inspect": ["-p", "n_examples", "1"],
     "check": ["-p", "n_examples", "1"],
-    "train": "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1".split(),
-    "listen": ["-p", "n_players", "1", "-p", "n_bootstrap", "200"],
+    "train": (
+        "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_dump 1e-3"
+    ).split(),
+    "listen": ["-p", "run", "latest", "-p", "n_players", "1", "-p", "n_bootstrap", "200"],
     "workers": (
         "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
@@ -98,7 +100,12 @@ def test_training_is_recorded_by_epoch(chain):
     assert [value.step for value in history] == [0, 1, 2]
     adversarial = store.client().get_metric_history(run.info.run_id, "train/adversarial")
     assert [value.step for value in adversarial] == [2]
-    assert artifacts(run, "checkpoints") == {"checkpoints/best.pt", "checkpoints/last.pt"}
+    assert artifacts(run, "checkpoints") == {f"checkpoints/{name}.pt" for name in ("best", "last", "before_gan")}
+    assert "grad_spikes.jsonl" in artifacts(run)
+    spikes = pd.read_csv(tracking.download(run.info.run_id, "tables/grad_spikes.csv"))
+    assert {"step", "grad_norm", "idx", "id", "clean"} <= set(spikes) and spikes.step.nunique() > 1
+    page = tracking.download(run.info.run_id, "notebook/train.html").read_text()
+    assert page.count("<audio ") >= 9  # three spikes of three signals
     assert any(artifacts(run, folder) for folder in artifacts(run, "samples"))
 
 

@@ -1,7 +1,12 @@
 """Training: one batch is learned by heart, a resumed run equals an uninterrupted one, the GAN starts when it should."""
 
 import copy
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from itertools import count
 
 import numpy as np
@@ -9,9 +14,28 @@ import pytest
 import torch
 from signals import good_sources
 
-from lib import audio, checkpoints, data, deepfilter, losses, pairs, params, plan, restore, sources, train
+from lib import (
+    REPO,
+    RUNS,
+    audio,
+    checkpoints,
+    data,
+    deepfilter,
+    losses,
+    pairs,
+    params,
+    plan,
+    restore,
+    sources,
+    store,
+    train,
+)
 from lib.step import Learner
 
+SMALL = {
+    "corpus": "train", "channels": 6, "batch_size": 4, "segment_length": 9_600, "n_samples_logged": 1, "device": "cpu",
+    "n_valid_scored": 2,
+}  # fmt: skip
 RESUMED = {"epochs": 3, "gan_start_epoch": 2, "batch_size": 1, "accumulate": 2, "checkpoint_steps": 2}
 
 
@@ -39,16 +63,7 @@ def corpus(tmp_path_factory):
 
 
 def settings(**given):
-    small = {
-        "corpus": "train",
-        "channels": 6,
-        "batch_size": 4,
-        "segment_length": 9_600,
-        "n_samples_logged": 1,
-        "device": "cpu",
-        "n_valid_scored": 2,
-    }
-    return params.build(params.Train, small | given)
+    return params.build(params.Train, SMALL | given)
 
 
 def run(p, corpus, out):
@@ -113,6 +128,34 @@ def test_a_run_killed_time_and_again_goes_on_bit_for_bit(whole, corpus, tmp_path
     history, _ = run(settings(**RESUMED), corpus, tmp_path)
     same(weights(whole[0]), weights(tmp_path))
     assert timeless(history).equals(timeless(whole[1]))
+
+
+def test_a_process_that_signals_end_goes_on_bit_for_bit_in_its_own_run(whole, corpus, tmp_path):
+    """Ctrl-C, then SIGTERM, then kill -9, each somewhere after the next checkpoint; then to the end."""
+    command = [sys.executable, "-m", "lib.train"]
+    environment = os.environ | {"RETIMBRE_RUNS": str(RUNS), "OMP_NUM_THREADS": "1"}
+    more = [word for name, value in (SMALL | RESUMED).items() for word in ("-p", name, str(value))]
+    statuses = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        began = time.time()
+        process = subprocess.Popen(
+            [*command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        while not (made := [path for path in RUNS.glob("checkpoints/*/last.pt") if path.stat().st_mtime > began + 0.5]):
+            assert process.poll() is None, process.stdout.read().decode()[-3000:]
+            time.sleep(0.01)
+        time.sleep(float(np.random.default_rng(number).uniform(0, 0.3)))
+        process.send_signal(number)
+        process.communicate()
+        run_id, more = made[0].parent.name, ["-p", "resume", made[0].parent.name]
+        statuses.append(store.client().get_run(run_id).info.status)
+    done = subprocess.run([*command, *more], cwd=REPO, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert statuses[0] == "KILLED"
+    same(weights(whole[0]), weights(RUNS / "checkpoints" / run_id))
+    assert store.client().get_run(run_id).info.status == "FINISHED"
+    history = store.client().get_metric_history(run_id, "valid/lsd_db")
+    assert [value.step for value in history] == [0, 1, 2, 3]
 
 
 def test_what_is_kept(whole):
@@ -194,6 +237,8 @@ def test_a_planted_broken_item_is_found_by_its_path(corpus, tmp_path):
     p = settings(**p.model_dump() | {"grad_norm_dump": (worst.grad_norm * second) ** 0.5})
     train.train(p, corpus[1] | {"train": rows}, tmp_path / "threshold", Recorder(), {})
     assert checkpoints.spikes(tmp_path / "threshold").clean.tolist() == ["clean/planted.flac"]
+    signals = train.heard(p, rows, worst.epoch, worst.idx)
+    assert np.abs(signals["enhanced"]).max() > 0.5 > 100 * np.abs(signals["clean"]).max()
 
 
 def test_spikes_after_the_checkpoint_are_not_told_twice(whole, corpus, tmp_path, monkeypatch):

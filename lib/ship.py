@@ -1,0 +1,77 @@
+"""The generator that comes with this repository: averaged weights of a training run as float16, and what made them.
+
+python -m lib.ship RUN      write lib/weights/restorer.safetensors from a training run (id, latest or best)
+"""
+
+import argparse
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from lib import checkpoints
+from lib.step import build
+
+WEIGHTS = Path(__file__).parent / "weights" / "restorer.safetensors"
+MAX_BYTES = 4_000_000
+ARCHITECTURE = ("architecture", "channels", "hidden", "condition_on_noisy")  # parameters that a generator is built from
+
+
+def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
+    """Store the averaged generator of a checkpoint as float16, with its parameters and its origin as metadata.
+
+    Raises:
+        ValueError: the file is no checkpoint, a weight does not fit into float16, or the result is larger than 4 MB.
+    """
+    saved = checkpoints.read(checkpoint, "cpu")
+    weights = {name: value.contiguous().half() for name, value in saved["learner"]["average"].items()}
+    if broken := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
+        raise ValueError(f"{checkpoint}: {broken[0]} does not fit into float16")
+    n_bytes = sum(value.numel() * 2 for value in weights.values())
+    if n_bytes > MAX_BYTES:
+        raise ValueError(f"{checkpoint}: {n_bytes / 1e6:.1f} MB as float16, expected at most {MAX_BYTES / 1e6:.0f} MB")
+    origin = {"run": run_id, "epoch": saved["place"]["epoch"], "versions": saved["versions"]} | saved["about"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, path, {"params": json.dumps(saved["params"]), "origin": json.dumps(origin)})
+    return path
+
+
+def load(path: Path = WEIGHTS, device: str = "cpu") -> nn.Module:
+    """The generator that was stored, in single precision and eval mode. Raises `ValueError` if the file is none of these."""
+    weights, about = _read(path)
+    generator = build(SimpleNamespace(**{name: about["params"][name] for name in ARCHITECTURE}))
+    generator.load_state_dict({name: value.float() for name, value in weights.items()})
+    return generator.to(device).eval()
+
+
+def origin(path: Path = WEIGHTS) -> dict:
+    """What stored weights were made from: `params` of the training; `origin`: run, epoch, versions, hashes of pairs and DF3."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[dict, dict]:
+    try:
+        with safe_open(path, "pt") as file:
+            about = {name: json.loads(file.metadata()[name]) for name in ("params", "origin")}
+            return {name: file.get_tensor(name) for name in file.keys()}, about
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: no weights of this project ({type(error).__name__})") from None
+
+
+def main() -> None:
+    """The command line."""
+    from lib import tracking
+
+    parser = argparse.ArgumentParser("python -m lib.ship", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("run", help="a training run: its id, latest or best")
+    run_id = tracking.find(parser.parse_args().run)
+    path = write(tracking.download(run_id, "checkpoints/best.pt"), run_id=run_id)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, epoch {origin(path)['origin']['epoch']} of run {run_id}")
+
+
+if __name__ == "__main__":
+    main()

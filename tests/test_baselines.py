@@ -1,0 +1,62 @@
+"""Baselines: each undoes what it is made for, and is fitted to what is best by its score."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from signals import RATE, voiced, write
+
+from lib import RUNS, audio, baselines, degrade, metrics
+
+N = 4
+
+
+def corpus_of(name, change):
+    """Pairs whose `enhanced` is `change(clean, noise)`, noisy is clean plus noise 10 dB down."""
+    rows = []
+    for i in range(N):
+        clean, noise = 4.0 * voiced(2.0, seed=i), np.random.default_rng(i).standard_normal(2 * RATE)
+        noise *= 10 ** (-10 / 20) * np.std(clean) / np.std(noise)
+        signals = {"clean": clean, "noisy": clean + noise, "enhanced": change(clean, noise)}
+        row = {"id": str(i), "bandwidth_hz": 24_000.0}
+        for kind, signal in signals.items():
+            row[kind] = f"{kind}_{i}.wav"
+            write(RUNS / "pairs" / name / row[kind], signal, subtype="FLOAT")
+        rows.append(row)
+    return name, pd.DataFrame(rows)
+
+
+def test_the_equaliser_undoes_a_fixed_filter():
+    def dulled(clean, noise):  # 6 dB down above 6 kHz
+        low = degrade.low_pass(clean, 6_000)
+        return low + 0.5 * (clean - low)
+
+    corpus, rows = corpus_of("dulled", dulled)
+    curve = baselines.loss_curve(corpus, rows)
+    hz = np.fft.rfftfreq(metrics.N_FFT, 1 / RATE)
+    assert curve[hz > 8_000].mean() == pytest.approx(6.0, abs=0.5) and abs(curve[(hz > 200) & (hz < 4_000)]).max() < 0.5
+    fitted, curve = baselines.fit(corpus, rows)
+    assert set(fitted.setting[(fitted.method == "equaliser") & (fitted.fitted_for == "lsd_db")]) == {1.0}
+    scores = baselines.score(corpus, rows, fitted, curve)
+    before = np.mean([
+        metrics.lsd_db(*(audio.read(RUNS / "pairs" / corpus / row[kind]) for kind in ("enhanced", "clean")), RATE, 24_000)
+        for row in rows.to_dict("records")
+    ])  # fmt: skip
+    after = scores[(scores.method == "equaliser") & (scores.setting == 1.0)].lsd_db.mean()
+    assert before > 4.0 and after < 0.25 * before
+
+
+def test_a_share_of_noisy_is_fitted_where_enhanced_lacks_just_that():
+    corpus, rows = corpus_of("less", lambda clean, noise: (clean - 0.2 * (clean + noise)) / 0.8)
+    fitted, _ = baselines.fit(corpus, rows)
+    assert set(fitted.setting[fitted.method == "noisy mixed in"]) == {0.2}
+
+
+def test_restored_beats_a_baseline_only_if_the_whole_interval_is_better():
+    ids = [str(i) for i in range(20)]
+    fitted = pd.DataFrame({"method": "low-pass", "fitted_for": ["lsd_db", "pesq"], "setting": 4_000.0})
+    theirs = pd.DataFrame({"item_id": ids, "method": "low-pass", "setting": 4_000.0, "lsd_db": 5.0, "pesq": 2.0})
+    restored = pd.DataFrame({"item_id": ids, "lsd_db": 4.0, "pesq": [1.9, 2.1] * 10})
+    table = baselines.against(restored, theirs, fitted).set_index("metric")
+    assert table.loc["lsd_db", "difference"] == -1.0 and table.loc["lsd_db", "beaten"]
+    assert table.loc["pesq", "difference"] == pytest.approx(0.0) and not table.loc["pesq", "beaten"]
+    assert table.loc["pesq", "low"] < 0 < table.loc["pesq", "high"]

@@ -1,0 +1,55 @@
+"""The shipped weights: small, in float16, with their origin; as stored they restore what their checkpoint restores."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from lib import checkpoints, params, restore, ship
+from lib.step import Learner
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    p = params.build(params.Train, {"channels": 8, "hidden": 32, "device": "cpu"})
+    learner = Learner(p, 1, "cpu")
+    with torch.no_grad():
+        learner.average.head.weight.mul_(30)
+    keeper = checkpoints.Keeper(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
+    return keeper.save("best.pt", checkpoints.Place(epoch=7)), learner
+
+
+def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoint, tmp_path):
+    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run_id="r1")
+    rng = np.random.default_rng(0)
+    enhanced, noisy = (0.1 * rng.standard_normal((2, 9_600))).astype(np.float32)
+    outputs = [restore.restore(restore.load(file), enhanced, noisy) for file in (checkpoint[0], path)]
+    difference = np.sum((outputs[0] - outputs[1]) ** 2)
+    assert 0 < difference < 1e-5 * np.sum(outputs[0] ** 2)
+    assert np.abs(outputs[0] - enhanced).max() > 1e-3
+
+
+def test_the_file_tells_what_made_it(checkpoint, tmp_path):
+    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run_id="r1")
+    about = ship.origin(path)
+    assert about["params"]["channels"] == 8 and about["origin"]["run"] == "r1"
+    assert about["origin"]["epoch"] == 7 and about["origin"]["manifest_sha256"] == "abc"
+    with safe_open(path, "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}
+
+
+def test_what_does_not_fit_is_refused(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "MAX_BYTES", 1_000)
+    with pytest.raises(ValueError, match=r"best.pt: 0.\d MB as float16, expected at most 0 MB"):
+        ship.write(checkpoint[0], tmp_path / "x.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(ValueError, match=r"text.safetensors: no weights of this project"):
+        restore.load(tmp_path / "text.safetensors")
+
+
+def test_a_weight_beyond_float16_is_named(checkpoint, tmp_path):
+    saved = torch.load(checkpoint[0], weights_only=True)
+    saved["learner"]["average"]["head.bias"][0] = 1e6
+    torch.save(saved, tmp_path / "large.pt")
+    with pytest.raises(ValueError, match=r"large.pt: head.bias does not fit into float16"):
+        ship.write(tmp_path / "large.pt", tmp_path / "x.safetensors")
