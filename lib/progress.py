@@ -38,6 +38,9 @@ def progress(
     >>> list(progress("abc", "letters"))
     ['a', 'b', 'c']
     """
+    if _not_first():
+        yield from iterable
+        return
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
     while _open and _open[-1].cell != _cell():  # left open by a cell that failed
@@ -56,6 +59,8 @@ def progress(
 
 def say(text: str) -> None:
     """Print `text` in the notebook and where the command was typed, above the bars there."""
+    if _not_first():
+        return
     print(text, flush=True)
     file = _terminal()
     if kernel() is None or file is None:
@@ -119,6 +124,7 @@ def _widget(settings: dict, outer: "_Bars | None"):
     else:
         outer.inner.reset(settings["total"])
         outer.inner.n = outer.inner.initial = settings["initial"]
+        outer.inner.set_postfix_str("", refresh=False)
         outer.inner.set_description(settings["desc"])
     return outer.inner
 
@@ -156,6 +162,11 @@ class _Lines:
             postfix=self.note,
         )
         print(line, file=self.file, flush=True)
+
+
+def _not_first() -> bool:
+    """Whether this is one of several training processes, but not the one that tells."""
+    return int(os.environ.get("RANK", 0)) > 0
 
 
 def _cell() -> int:

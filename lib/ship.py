@@ -14,11 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lib import checkpoints
-from lib.step import build
+from lib.step import OF_GENERATOR, build
 
 WEIGHTS = Path(__file__).parent / "weights" / "restorer.safetensors"
 MAX_BYTES = 4_000_000
-ARCHITECTURE = ("architecture", "channels", "hidden", "condition_on_noisy")  # parameters that a generator is built from
 
 
 def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
@@ -43,7 +42,7 @@ def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
 def load(path: Path = WEIGHTS, device: str = "cpu") -> nn.Module:
     """The generator that was stored, in single precision and eval mode. Raises `ValueError` if the file is none of these."""
     weights, about = _read(path)
-    generator = build(SimpleNamespace(**{name: about["params"][name] for name in ARCHITECTURE}))
+    generator = build(SimpleNamespace(**{name: about["params"][name] for name in OF_GENERATOR}))
     generator.load_state_dict({name: value.float() for name, value in weights.items()})
     return generator.to(device).eval()
 

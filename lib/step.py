@@ -24,6 +24,8 @@ from lib.generator import make, restore
 
 BETAS = (0.8, 0.99)  # of both optimisers, as in HiFi-GAN
 LAST_LR = 0.05  # share of the learning rate that a cosine ends at
+OF_GENERATOR = ("architecture", "channels", "hidden", "condition_on_noisy")  # parameters that `build` reads
+OF_DISCRIMINATORS = ("discriminators", "discriminator_size")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 

@@ -38,7 +38,7 @@ from lib.checkpoints import SPIKES, Keeper, Place, ranks
 from lib.discriminators import score
 from lib.generator import restore
 from lib.progress import progress, say
-from lib.step import Batch, Learner
+from lib.step import OF_DISCRIMINATORS, OF_GENERATOR, Batch, Learner
 
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
 SCORES = (*SELECTION, "si_sdr_db")
@@ -414,12 +414,20 @@ def on_pairs(p, corpus: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str
 
 
 def initial(p, run) -> Path | None:
-    """The checkpoint that `p.init_run` names, which `run` remembers as its source; None for a new generator."""
+    """The checkpoint that `p.init_run` names, which `run` remembers as its source; None for a new generator.
+
+    Raises `ValueError` if its networks are others than the parameters describe.
+    """
     if not p.init_run:
         return None
     source = tracking.find(p.init_run)
     run.source(source)
-    return tracking.download(source, "checkpoints/best.pt")
+    path = tracking.download(source, "checkpoints/best.pt")
+    theirs = checkpoints.read(path, "cpu")["params"]
+    for name in (*OF_GENERATOR, *(OF_DISCRIMINATORS if p.init_discriminators else ())):
+        if getattr(p, name) != theirs[name]:
+            raise ValueError(f"{name} = {getattr(p, name)!r}: expected {theirs[name]!r}, as in run {source} (init_run)")
+    return path
 
 
 def launch(p, rows: dict, out: Path, run, about: dict, initial: Path | None = None) -> pd.DataFrame:
