@@ -7,6 +7,9 @@ running code. With several processes only the first one writes.
 import json
 import math
 import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,7 +18,7 @@ import pandas as pd
 import torch
 import torch.distributed as dist
 
-from lib.step import Learner
+from lib.step import Learner, Step
 
 FORMAT = "retimbre training 1"
 SPIKES = "grad_spikes.jsonl"
@@ -28,7 +31,9 @@ class Place:
     epoch: int = 0  # the one under way, or the last
     step: int = 0  # optimiser steps since the beginning
     n_batches: int = 0  # of this epoch that this process has done; 0 between epochs
-    sums: dict[str, float] = field(default_factory=dict)  # over this epoch's items: of each term, and `n_items`
+    sums: dict[str, float] = field(
+        default_factory=dict
+    )  # over this epoch's items, of all processes: each term, `n_items`
     steps: dict[str, float] = field(default_factory=dict)  # over this epoch's steps: of each norm, of times, of events
     largest: float = 0.0  # gradient norm of this epoch
     n_bad: int = 0  # steps in a row that were not finite
@@ -38,70 +43,87 @@ class Place:
     history: list[dict] = field(default_factory=list)
 
 
+@contextmanager
+def recording(place: Place) -> Iterator[None]:
+    """Count what is done here as time for recording."""
+    began = time.perf_counter()
+    yield
+    place.recording_s += time.perf_counter() - began
+
+
 class Keeper:
-    """Writes and reads a training's checkpoints and spikes, and hands them to its run. Only the first process writes."""
+    """Writes and reads a training's checkpoints and spikes, and hands them to its run. Only the first process writes.
+
+    `about`: identity of the data; a checkpoint of other data is not gone on with.
+    """
 
     def __init__(self, p, out: Path, run, about: dict[str, str], learner: Learner):
         self.p, self.out, self.run, self.about, self.learner = p, out, run, about, learner
-        self.writes = ranks()[0] == 0
+        self.writes, self.fresh = ranks()[0] == 0, set()  # files that the run has not got yet
         if self.writes:
             out.mkdir(parents=True, exist_ok=True)
 
-    def save(self, name: str, place: Place) -> Path:
-        """Write a checkpoint that appears whole or not at all."""
-        content = {"place": asdict(place), "params": self.p.model_dump(), "about": self.about, "format": FORMAT}
-        content |= {"versions": {"python": platform.python_version(), "torch": str(torch.__version__)}}
-        content |= {"random": torch.get_rng_state(), "learner": self.learner.state_dict()}
-        part = self.out / f"{name}.part"
-        torch.save(content, part)
-        part.replace(self.out / name)
-        return self.out / name
+    def save_last(self, place: Place, names: Sequence[str] = ()) -> None:
+        """Write a checkpoint as `last.pt`, and under other names; the `last.pt` that was is `previous.pt` then.
 
-    def save_last(self, place: Place) -> None:
-        """Write `last.pt`; the one that was is `previous.pt` then."""
-        if self.writes:
-            last, previous = self.out / "last.pt", self.out / "previous.pt"
-            if last.exists():
-                previous.unlink(missing_ok=True)
-                previous.hardlink_to(last)  # at no moment is there no `last.pt`
-            self.save("last.pt", place)
+        Each appears whole or not at all. Not while steps are skipped: weights that overflow are not to be gone back to.
+        """
+        if not self.writes or (place.n_bad and not names):
+            return
+        with recording(place):
+            content = {"place": asdict(place), "params": self.p.model_dump(), "about": self.about, "format": FORMAT}
+            content |= {"versions": {"python": platform.python_version(), "torch": str(torch.__version__)}}
+            content |= {"random": torch.get_rng_state(), "learner": self.learner.state_dict()}
+            part, last, previous = (self.out / name for name in ("last.part", "last.pt", "previous.pt"))
+            torch.save(content, part)
+            for name in names:
+                _link(part, self.out / name)
+            if not place.n_bad:
+                if last.exists():
+                    _link(last, previous)
+                part.replace(last)
+            part.unlink(missing_ok=True)
+            self.fresh |= {"last.pt", *names}
 
-    def load(self) -> Place:
-        """Go on from `last.pt`. Raises `ValueError` if that cannot be, and says what can."""
+    def load(self, place: Place) -> None:
+        """Go on from `last.pt`, with `place` where that is. Raises `ValueError` if it cannot be, and says what can."""
         last, previous = self.out / "last.pt", self.out / "previous.pt"
         try:
-            saved = read(last, self.learner.device)
+            saved = read(last)
         except ValueError as error:
             raise ValueError(f"{error}{_offer(previous, last)}") from None
+        if saved["about"] != self.about:
+            raise ValueError(f"{last}: trained on {saved['about']}, expected {self.about}: resume with its own pairs")
         try:
             self.learner.load_state_dict(saved["learner"])
         except (KeyError, ValueError, RuntimeError):
             raise ValueError(
                 f"{last}: of another network than these parameters describe: resume with its own"
             ) from None
-        torch.set_rng_state(saved["random"].cpu())
-        place = Place(**saved["place"])
-        if not self.writes:  # the sums are the first process's
-            place.sums = dict.fromkeys(place.sums, 0.0)
-        return place
+        torch.set_rng_state(saved["random"])
+        vars(place).update(saved["place"])
 
     def epoch(self, place: Place) -> None:
-        """Record an epoch and write its checkpoints: `best.pt` if there was none as good, `before_gan.pt`, `last.pt`."""
+        """Record an epoch and write its checkpoints: `last.pt`, `best.pt` if there was none as good, `before_gan.pt`."""
         record = place.history[-1]
         best = max(place.history, key=lambda past: past["valid/gap_closed"])
         record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
-        kept = ["best.pt"] if best is record else []
-        kept += ["before_gan.pt"] if place.epoch == self.p.gan_start_epoch - 1 else []
-        for name in kept:  # before `last`: a run killed in between repeats the epoch
-            self.run.file(self.save(name, place), "checkpoints")
-        self.save_last(place)
-        if place.epoch >= self.p.epochs:
-            self.run.file(self.out / "last.pt", "checkpoints")
-        if (self.out / SPIKES).exists():
-            self.run.file(self.out / SPIKES)
-        self.run.metrics(*recorded(record))
+        names = ["best.pt"] if best is record else []
+        names += ["before_gan.pt"] if place.epoch == self.p.gan_start_epoch - 1 else []
+        self.save_last(place, names)
+        with recording(place):
+            self.run.metrics(*recorded(record))
 
-    def spike(self, place: Place, norms: dict[str, float], terms: dict[str, float], metas: list[dict]) -> None:
+    def hand_over(self) -> None:
+        """Give the run the files that it has not got yet."""
+        if self.writes:
+            for name in sorted(self.fresh):
+                self.run.file(self.out / name, "checkpoints")
+            self.fresh.clear()
+            if (self.out / SPIKES).exists():
+                self.run.file(self.out / SPIKES)
+
+    def spike(self, place: Place, step: Step, metas: list[dict]) -> None:
         """Write down a step whose gradient was too large or not finite, with all its items, of all processes."""
         rank, n_ranks = ranks()
         found = [{"rank": rank} | meta for meta in metas]
@@ -109,10 +131,11 @@ class Keeper:
             everyone: list = [None] * n_ranks
             dist.all_gather_object(everyone, found)
             found = [meta for one in everyone for meta in one]
-        numbers = {"grad_norm": norms["generator"], **terms}
+        numbers = {"grad_norm": step.norms["generator"], **step.terms}
+        numbers |= {f"grad_norm_{name}": norm for name, norm in step.norms.items() if name == "discriminators"}
         numbers = {name: value if math.isfinite(value) else None for name, value in numbers.items()}  # JSON has no NaN
         if self.writes:
-            with (self.out / SPIKES).open("a") as file:
+            with recording(place), (self.out / SPIKES).open("a") as file:
                 file.write(json.dumps({"step": place.step, "epoch": place.epoch, **numbers, "items": found}) + "\n")
 
     def forget_spikes(self, step: int) -> None:
@@ -137,20 +160,28 @@ def spikes(out: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["step", "epoch", "grad_norm", "idx"])
 
 
-def read(path: Path, device: str) -> dict:
-    """A checkpoint that this training wrote. Raises `ValueError`, with its name, if it is none."""
+def read(path: Path) -> dict:
+    """A checkpoint that this training wrote, on the CPU. Raises `ValueError`, with its name, if it is none."""
     try:
-        saved = torch.load(path, map_location=device, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["format"] != FORMAT or not {"learner", "params", "place"} <= set(saved):
             raise KeyError(saved["format"])
-    except (KeyError, TypeError, RuntimeError, OSError, UnpicklingError, EOFError) as error:
+    except (LookupError, TypeError, RuntimeError, OSError, UnpicklingError, EOFError) as error:
         raise ValueError(f"{path}: not a checkpoint of this project's training ({type(error).__name__})") from None
     return saved
 
 
+def _link(path: Path, name: Path) -> None:
+    """`name` becomes another name of the file `path`, at once."""
+    part = name.with_suffix(".link")
+    part.unlink(missing_ok=True)
+    part.hardlink_to(path)
+    part.replace(name)
+
+
 def _offer(previous: Path, last: Path) -> str:
     try:
-        place = read(previous, "cpu")["place"]
+        place = read(previous)["place"]
     except ValueError:
         return ""
     whole = f"The one before it is whole (epoch {place['epoch']}, step {place['step']})"

@@ -82,8 +82,8 @@ class Mixtures(Dataset):
         p_second_noise: probability that a second noise sounds along, 0 to 10 dB below the first.
         bandwidth_hz: what each speech file really holds, by its path; 24 kHz for those that are not named.
 
-    Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`: idx, snr (dB), scale, clean_path, noise_path,
-        clean_len, noisy_len (samples), start, bandwidth_hz. Never audio in it.
+    Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`, never with audio in it: idx, id (its path),
+        snr (dB), scale, clean_path, noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz.
 
     Raises:
         ValueError: no speech, no noise, or a file at another rate than 48 kHz, by its name.
@@ -131,7 +131,7 @@ class Mixtures(Dataset):
         gain = np.float32(scale / np.abs(made.noisy).max())
         noisy, clean = (torch.from_numpy(signal * gain)[None] for signal in (made.noisy, made.clean))
         meta = {
-            "idx": index, "snr": snr_db, "scale": scale, "clean_path": str(path), "noise_path": str(noise_path),
+            "idx": index, "id": str(path), "snr": snr_db, "scale": scale, "clean_path": str(path), "noise_path": str(noise_path),
             "clean_len": n_samples, "noisy_len": n_samples, "start": start, "speed": speed,
             "bandwidth_hz": min(speed * self.bandwidth_hz.get(path, HALF), PASSBAND * HALF if speed > 1 else HALF),
         }  # fmt: skip

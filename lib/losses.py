@@ -69,7 +69,7 @@ class Terms(nn.Module):
         if "mel" in self.names:
             found["mel"] = _item_mean(mel_distance(ours, real, self.mels, bandwidth_hz), frames)
         if "loudness" in self.names:
-            found["loudness"] = _item_mean(loudness_distance(ours, real, self.barks, self.threshold), frames)
+            found["loudness"] = _item_mean(loudness_distance(ours, real, self.barks, self.threshold, frames), frames)
         return found
 
 
@@ -179,7 +179,7 @@ def mel_distance(ours: Tensor, real: Tensor, mels: Tensor, bandwidth_hz: Tensor,
     return _bin_mean((levels[0] - levels[1]).abs(), inside)
 
 
-def loudness_distance(ours: Tensor, real: Tensor, barks: Tensor, threshold: Tensor) -> Tensor:
+def loudness_distance(ours: Tensor, real: Tensor, barks: Tensor, threshold: Tensor, frames: Tensor) -> Tensor:
     """What PESQ's model of hearing minds, about in its points: `[B, frames]`.
 
     Loudness in Bark bands at 79 dB SPL; a difference within a quarter of the softer one is masked; what is left counts as
@@ -187,7 +187,8 @@ def loudness_distance(ours: Tensor, real: Tensor, barks: Tensor, threshold: Tens
     equalisation, its alignment in time and its norms over time are left out.)
     """
     power = torch.stack([_power(z) for z in (ours, real)])
-    level = power[1].sum(1).mean(1).clamp(min=1e-10)  # [B]
+    inside = torch.arange(power.shape[-1], device=power.device) < frames[:, None]
+    level = ((power[1].sum(1) * inside).sum(1) / inside.sum(1)).clamp(min=1e-10)  # [B], of the item without its padding
     bands = torch.einsum("sbft,fn->sbnt", power, barks) * (10 ** (LEVEL_DB_SPL / 10) / level)[:, None, None]
     quiet = threshold[:, None]
     loud = SONES * (2 * quiet) ** ZWICKER * ((0.5 + 0.5 * bands / quiet) ** ZWICKER - 0.5**ZWICKER)

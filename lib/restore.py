@@ -21,7 +21,7 @@ def load(checkpoint: Path, device: str = "cpu") -> nn.Module:
     """
     if checkpoint.suffix == ".safetensors":
         return ship.load(checkpoint, device)
-    saved = checkpoints.read(checkpoint, device)
+    saved = checkpoints.read(checkpoint)
     generator = build(SimpleNamespace(**saved["params"]))
     generator.load_state_dict(saved["learner"]["average"])
     return generator.to(device).eval()

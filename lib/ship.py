@@ -26,7 +26,7 @@ def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
     Raises:
         ValueError: the file is no checkpoint, a weight does not fit into float16, or the result is larger than 4 MB.
     """
-    saved = checkpoints.read(checkpoint, "cpu")
+    saved = checkpoints.read(checkpoint)
     weights = {name: value.contiguous().half() for name, value in saved["learner"]["average"].items()}
     if broken := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
         raise ValueError(f"{checkpoint}: {broken[0]} does not fit into float16")

@@ -39,6 +39,17 @@ class Batch(NamedTuple):
     bandwidth_hz: Tensor
 
 
+class Step(NamedTuple):
+    """What a step found, the same in every process."""
+
+    terms: dict[str, float]  # of the loss, means over all items
+    norms: dict[
+        str, float
+    ]  # of gradients before clipping: `generator`, its parts as `generator/<name>`, `discriminators`
+    finite: bool  # all of these are; if not, nothing was changed but the position of the schedule and the scale of fp16
+    overflowed: bool  # only fp16's range was left: the scale is halved, and the next step may do
+
+
 class Learner:
     """Generator, its average (EMA), discriminators, optimisers, scalers and schedule: what a checkpoint holds.
 
@@ -91,21 +102,14 @@ class Learner:
         if discriminators:
             self.discriminators.load_state_dict(saved["discriminators"])
             self.adam_d.load_state_dict(saved["adam_d"])
-            for group in self.adam_d.param_groups:
-                group["lr"] = group["initial_lr"] = self.p.lr_discriminator
+            self.schedule.load_state_dict(self.schedule.state_dict())  # the learning rate is ours
 
-    def step(
-        self, batches: Sequence[Batch], ramp: float = 0.0, start: int = 0
-    ) -> tuple[dict[str, float], dict[str, float], bool]:
+    def step(self, batches: Sequence[Batch], ramp: float = 0.0, start: int = 0) -> Step:
         """One optimiser step over micro-batches.
 
         Args:
             ramp: what the GAN's terms count of their weights, 0 to 1; 0: the generator trains alone.
             start: where the part of a segment begins that the discriminators hear, if they hear a part.
-
-        Returns: loss terms, means over all items; gradient norms before clipping: `generator`, its parts as
-            `generator/<name>`, and `discriminators`; whether all of these are finite. If not, nothing was changed but the
-            position of the schedule.
         """
         self.adam_g.zero_grad(), self.adam_d.zero_grad()
         n_items, terms = sum(len(batch.clean) for batch in batches), {}
@@ -118,21 +122,24 @@ class Learner:
         with record_function("norms, optimisers, average"):
             return self._apply(terms, self._sides(ramp > 0))
 
-    def _apply(self, terms: dict[str, Tensor], sides: list[tuple]) -> tuple[dict[str, float], dict[str, float], bool]:
+    def _apply(self, terms: dict[str, Tensor], sides: list[tuple]) -> Step:
         """Step with the gradients that are there, unless something is not finite."""
         terms, norms = self._read(terms, self._norms(sides))
-        if finite := all(map(math.isfinite, [*terms.values(), *norms.values()])):  # a NaN's gradient may be zero
+        sound = all(map(math.isfinite, terms.values()))  # a loss that is NaN may have a gradient of zero
+        finite = sound and all(map(math.isfinite, norms.values()))
+        overflowed = (
+            sound and not finite and all(scaler.is_enabled() and scaler.get_scale() > 1 for *_, scaler in sides)
+        )
+        if finite:
             for name, part, adam, scaler in sides:
-                clip_grads_with_norm_(
-                    part.parameters(), self.p.grad_clip, torch.tensor(norms[name], device=self.device)
-                )
+                total = torch.tensor(norms[name], device=self.device)
+                clip_grads_with_norm_(part.parameters(), self.p.grad_clip, total)
                 scaler.step(adam)
+            average(self.average, self.generator, self.p.ema_decay, self.schedule.position)
         for *_, scaler in sides:
             scaler.update()
-        if finite:
-            average(self.average, self.generator, self.p.ema_decay, self.schedule.position)
         self.schedule.step()
-        return terms, norms, finite
+        return Step(terms, norms, finite, overflowed)
 
     def _gradients(self, batch: Batch, share: float, ramp: float, start: int) -> dict[str, Tensor]:
         """The gradients of one micro-batch, added to those that are there; returns the loss terms."""
@@ -175,8 +182,12 @@ class Learner:
 
     @staticmethod
     def _read(*numbers: dict[str, Tensor]) -> list[dict[str, float]]:
-        """All numbers of a step, with one wait for the device."""
-        values = iter(torch.stack([value.float() for some in numbers for value in some.values()]).tolist())
+        """All numbers of a step, means over the processes, with one wait for the device."""
+        together = torch.stack([value.float() for some in numbers for value in some.values()])
+        if dist.is_initialized():
+            dist.all_reduce(together)
+            together /= dist.get_world_size()
+        values = iter(together.tolist())
         return [{name: next(values) for name in some} for some in numbers]
 
     def _sides(self, gan: bool) -> list[tuple]:
@@ -269,10 +280,10 @@ def build(p) -> nn.Module:
 def average(averaged: nn.Module, network: nn.Module, decay: float, position: int) -> None:
     """One step of an exponential moving average of the weights, over at most a tenth of the steps so far.
 
-    >>> ours, theirs = nn.Linear(1, 1), nn.Linear(1, 1)
-    >>> average(ours, theirs, 0.999, position=0)
-    >>> abs((ours.weight - 0.1 * ours.weight - 0.9 * theirs.weight).item()) < 1
-    True
+    >>> ours, theirs = (nn.Linear(1, 1, bias=False).requires_grad_(False) for _ in range(2))
+    >>> _ = ours.weight.fill_(0.0), theirs.weight.fill_(1.0), average(ours, theirs, 0.999, position=0)
+    >>> round(ours.weight.item(), 3)
+    0.9
     """
     decay = min(decay, (1 + position) / (10 + position))
     get_ema_multi_avg_fn(decay)(list(averaged.parameters()), list(network.parameters()), None)

@@ -108,10 +108,17 @@ class Run:
             self._nonfinite += len(values) - len(finite)
             finite["nonfinite"] = self._nonfinite
         self._log(metrics=finite, step=step or 0)
+        if step is not None:
+            self._logged |= dict.fromkeys(values, step)
 
     def tags(self, values: dict[str, Any]) -> None:
         """Label the run, e.g. with the hash of what it was made from."""
         self._log(tags=values)
+
+    @property
+    def source_run(self) -> str:
+        """The id that `source` was told; empty if it was not."""
+        return store.client().get_run(self.id).data.tags.get("source_run", "")
 
     def source(self, run_id: str) -> None:
         """Name the run that this one builds on, in the tag `source_run`. (It is no parent: a sweep is.)"""

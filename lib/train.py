@@ -38,7 +38,7 @@ from lib.checkpoints import SPIKES, Keeper, Place, ranks
 from lib.discriminators import score
 from lib.generator import restore
 from lib.progress import progress, say
-from lib.step import OF_DISCRIMINATORS, OF_GENERATOR, Batch, Learner
+from lib.step import OF_DISCRIMINATORS, OF_GENERATOR, Batch, Learner, Step
 
 SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
 SCORES = (*SELECTION, "si_sdr_db")
@@ -55,7 +55,8 @@ def train(
         rows: usable manifest rows of the splits `train` and `valid`.
         out: folder for the checkpoints `last.pt`, `previous.pt` (the one before), `best.pt` and `before_gan.pt`, and for
             `grad_spikes.jsonl`; one that holds a `last.pt` is gone on with.
-        run: has `metrics(values, step)` and `file(path, folder)`, and records them; used in the first process alone.
+        run: has `metrics(values, step)` and `file(path, folder)`, and records them; `last_step` is the last epoch that it
+            had before. Used in the first process alone.
         about: identity of the data, stored in the checkpoints.
         initial: a checkpoint whose averaged generator is the beginning (with `p.init_discriminators` they, too).
 
@@ -64,6 +65,11 @@ def train(
         ValueError: a checkpoint cannot be gone on with, by its name.
     """
     rank, n_ranks = ranks()
+    going_on = (out / "last.pt").exists()  # asked here, as the first process may be quick to write one
+    if rank == 0 and not going_on and run.last_step > 0:
+        raise ValueError(
+            f"{out / 'last.pt'}: gone, but the run has epoch {run.last_step}: it cannot be resumed; start a new one"
+        )
     device = choose_device(p.device)
     batches = data.loader(items(p, rows["train"]), p.batch_size, p.n_workers, rank=rank, n_ranks=n_ranks)
     n_per_epoch = math.ceil(len(batches) / p.accumulate)
@@ -71,31 +77,40 @@ def train(
     judge = Validation(p, rows["valid"], device) if rank == 0 else None
     keeper = Keeper(p, out, run, about, learner)
 
-    if (out / "last.pt").exists():
-        place = keeper.load()
+    if going_on:
+        keeper.load(place)
         keeper.forget_spikes(place.step)
         for record in place.history if rank == 0 else ():  # what a killed run could not say; nothing is logged twice
             run.metrics(*checkpoints.recorded(record))
     else:
         if initial is not None:
-            learner.start_from(checkpoints.read(initial, device)["learner"], p.init_discriminators)
-        finish_epoch(p, place, learner, judge, keeper, rows["valid"], {})
+            learner.start_from(checkpoints.read(initial)["learner"], p.init_discriminators)
+        finish_epoch(p, place, learner, judge, keeper, {})
 
-    while place.epoch < p.epochs or place.n_batches:
-        if not place.n_batches:
-            place.epoch, place.sums, place.steps, place.largest = place.epoch + 1, {}, {}, 0.0
+    n_done = place.epoch - (place.n_batches > 0)
+    for _ in progress(unfinished(p, place), f"training, {p.epochs} epochs", p.epochs, n_done):
         try:
             run_epoch(p, place, batches, n_per_epoch, learner, keeper)
         except Diverged as error:
+            keeper.hand_over()
             if place.went_back:
                 raise FloatingPointError(f"{error}, as before going back: see {out / SPIKES}") from None
             say(f"{error}: back to the last checkpoint, and on with half the learning rate")
-            place = keeper.load()
+            keeper.load(place)
             place.went_back, place.n_bad = True, 0
             learner.schedule.halve()
-            continue
-        finish_epoch(p, place, learner, judge, keeper, rows["valid"], summary(p, place, learner))
+        else:
+            finish_epoch(p, place, learner, judge, keeper, summary(p, place, learner))
+    keeper.hand_over()
     return pd.DataFrame(place.history)
+
+
+def unfinished(p, place: Place) -> Iterator[int]:
+    """The epochs to come; the first may be one that is under way."""
+    while place.epoch < p.epochs or place.n_batches:
+        if not place.n_batches:
+            place.epoch, place.sums, place.steps, place.largest = place.epoch + 1, {}, {}, 0.0
+        yield place.epoch
 
 
 class Diverged(Exception):  # noqa: N818 (a state)
@@ -115,66 +130,52 @@ def run_epoch(p, place: Place, batches, n_per_epoch: int, learner: Learner, keep
         metas = [meta for *_, metas in group for meta in metas]
         micro = [on_device(p, batch, learner.device) for batch in group]
         ramp = min(1.0, (place.step - began_at + 1) / ramp_steps) if gan else 0.0
-        terms, norms, finite = learner.step(micro, ramp, crop_start(p, place.step))
-        said.update(terms)
-        if not finite or norms["generator"] > p.grad_norm_dump:
-            keeper.spike(place, norms, terms, metas)
+        step = learner.step(micro, ramp, crop_start(p, place.step, micro))
+        said.update(step.terms)
+        bad = not step.finite and not step.overflowed
+        if bad or step.norms["generator"] > p.grad_norm_dump:
+            keeper.spike(place, step, metas)
 
         place.n_batches, place.step = place.n_batches + len(group), place.step + 1
-        place.n_bad = 0 if finite else place.n_bad + 1
-        count(place, terms, norms, len(metas), finite, waited, time.perf_counter() - began)
+        place.n_bad = place.n_bad + 1 if bad else 0
+        count(place, step, len(metas) * ranks()[1], waited, time.perf_counter() - began)
         if place.n_bad >= p.max_bad_steps:
             raise Diverged(f"epoch {place.epoch}: {place.n_bad} steps in a row were not finite")
         if p.checkpoint_steps and place.step % p.checkpoint_steps == 0 and place.n_batches < len(batches):
-            gather(place)
             keeper.save_last(place)
         began = time.perf_counter()
-    gather(place)
     place.n_batches = 0
 
 
-def finish_epoch(p, place: Place, learner: Learner, judge, keeper: "Keeper", valid: pd.DataFrame, record: dict) -> None:
+def finish_epoch(p, place: Place, learner: Learner, judge, keeper: Keeper, record: dict) -> None:
     """Validate, say what happened, keep what was learned. In the first process alone; the others wait."""
     if judge is None:
         place.history.append({"epoch": place.epoch})
     else:
         place.history.append(record | judge(learner.average, learner.discriminators, place.epoch))
-        began = time.perf_counter()
         keeper.epoch(place)
         if place.epoch % p.samples_every == 0 or place.epoch in (1, p.gan_start_epoch - 1, p.epochs):
-            samples(p, valid, judge.restored, place.epoch, keeper.out, keeper.run)
-        place.recording_s += time.perf_counter() - began
+            with checkpoints.recording(place):
+                keeper.hand_over()
+                samples(p, judge, place.epoch, keeper.out, keeper.run)
         if place.epoch:
             say(line(place.history[-1], p.epochs))
     if dist.is_initialized():
         dist.barrier()
 
 
-def count(place: Place, terms: dict, norms: dict, n_items: int, finite: bool, waited: float, took: float) -> None:
+def count(place: Place, step: Step, n_items: int, waited_s: float, took_s: float) -> None:
     """Add a step to the sums of its epoch; one that was skipped counts as such, and in nothing else."""
-    if finite:
-        for name, term in terms.items():
+    if step.finite:
+        for name, term in step.terms.items():
             place.sums[name] = place.sums.get(name, 0.0) + n_items * term
         place.sums["n_items"] = place.sums.get("n_items", 0) + n_items
-        place.largest = max(place.largest, norms["generator"])
-    steps = {f"norm/{name}": norm for name, norm in norms.items()} | {"n_steps": 1} if finite else {"n_skipped": 1}
-    for name, value in (steps | {"waited_s": waited, "took_s": took}).items():
+        place.largest = max(place.largest, step.norms["generator"])
+        steps = {f"norm/{name}": norm for name, norm in step.norms.items()} | {"n_steps": 1}
+    else:
+        steps = {"n_skipped": 1}
+    for name, value in (steps | {"waited_s": waited_s, "took_s": took_s}).items():
         place.steps[name] = place.steps.get(name, 0.0) + value
-
-
-def gather(place: Place) -> None:
-    """Take the items of all processes together: the sums are the first's then, and the others' are zero."""
-    if not dist.is_initialized():
-        return
-    names = sorted(place.sums)  # the same ones everywhere
-    totals = torch.tensor(
-        [place.sums[name] for name in names],
-        dtype=torch.float64,
-        device=choose_device("auto") if dist.get_backend() == "nccl" else "cpu",
-    )
-    dist.all_reduce(totals)
-    first = dist.get_rank() == 0
-    place.sums = {name: total if first else 0.0 for name, total in zip(names, totals.tolist(), strict=True)}
 
 
 def summary(p, place: Place, learner: Learner) -> dict:
@@ -205,12 +206,13 @@ class Validation:
     Calling it returns one record: `valid/<loss term>` (the GAN's too, before it starts as well), `valid/<score>` and
     `valid/gap_closed` on at most `n_valid_scored` fixed items, `valid/clean_above_enhanced` (the share of pairs in which
     the discriminators score clean above enhanced), `valid/score_<signal>` (what they give it: 1 is clean, 0 restored in
-    training). `restored` keeps the last output by item id.
+    training). `restored` keeps the last output of the items `logged`, by id.
     """
 
     def __init__(self, p, rows: pd.DataFrame, device: str):
         self.p, self.rows, self.device = p, list(rows.itertuples(index=False)), device
         self.compare = losses.Terms(high_weight=p.high_weight).to(device)
+        self.logged = self.rows[: p.n_samples_logged]
         self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
         self.restored: dict[str, np.ndarray] = {}
         self.enhanced_scores: list[dict] | None = None
@@ -226,9 +228,11 @@ class Validation:
             n_samples, bandwidth_hz = lengths_and_bandwidths([row._asdict()], self.device)
             inputs = torch.cat([enhanced, noisy], dim=1) if self.p.condition_on_noisy else enhanced
             out = restore(generator, inputs)
-            self.restored[row.id] = out[0, 0].cpu().numpy()
+            mine = out[0, 0].cpu().numpy()
+            if row in self.logged:
+                self.restored[row.id] = mine
             if row.id in self.scored:
-                restored_jobs.append((self.restored[row.id], whole["clean"], row.bandwidth_hz))
+                restored_jobs.append((mine, whole["clean"], row.bandwidth_hz))
                 enhanced_jobs.append((whole["enhanced"], whole["clean"], row.bandwidth_hz))
 
             restored, enhanced, clean = (losses.band_limit(x, bandwidth_hz) for x in (out, enhanced, clean))
@@ -297,9 +301,12 @@ def heard(p, rows: pd.DataFrame, epoch: int, index: int) -> dict[str, np.ndarray
     return {name: getattr(batch, name)[0, 0].numpy() for name in ("noisy", "enhanced", "clean")}
 
 
-def crop_start(p, step: int) -> int:
-    """Where the part of the segments begins that the discriminators hear in this step."""
-    last = p.segment_length - (p.discriminator_length or p.segment_length)
+def crop_start(p, step: int, micro: list[Batch]) -> int:
+    """Where the part of the segments begins that the discriminators hear in this step: in no item it lies behind the end."""
+    if not p.discriminator_length:
+        return 0
+    shortest = min(int(batch.n_samples.min()) for batch in micro)
+    last = max(0, shortest - p.discriminator_length)
     return int(np.random.default_rng([p.seed, step]).integers(last + 1))
 
 
@@ -345,7 +352,7 @@ def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor
     noisy, clean, _, metas = batch
     noisy, clean = (F.pad(x, (0, LEAD + length + deepfilter.DELAY - x.shape[-1])).to(device) for x in (noisy, clean))
     enhanced = deepfilter.load(device=device)(noisy[:, 0])[0][:, None, LEAD + deepfilter.DELAY :]
-    metas = [meta | {"id": meta["clean_path"], "n_samples": min(meta["noisy_len"] - LEAD, length)} for meta in metas]
+    metas = [meta | {"n_samples": min(meta["noisy_len"] - LEAD, length)} for meta in metas]
     return enhanced, noisy[..., LEAD : LEAD + length], clean[..., LEAD : LEAD + length], metas
 
 
@@ -355,7 +362,14 @@ def choose_device(name: str) -> str:
         raise ValueError("device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'")
     if name == "cpu" or not torch.cuda.is_available():
         return "cpu"
-    return f"cuda:{os.environ['LOCAL_RANK']}" if dist.is_initialized() else "cuda"
+    if not dist.is_initialized():
+        return "cuda"
+    n_here, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if n_here > n_devices:
+        raise ValueError(
+            f"device = {name!r} in {n_here} processes: expected at most {n_devices}, one for each CUDA device"
+        )
+    return f"cuda:{os.environ['LOCAL_RANK']}"
 
 
 def lengths_and_bandwidths(metas: list[dict], device: str) -> tuple[Tensor, Tensor]:
@@ -373,10 +387,10 @@ def mean(seen: list[tuple[int, dict]], name: str) -> float:
     return float(sum(n * terms[name] for n, terms in seen) / sum(n for n, _ in seen))
 
 
-def samples(p, rows: pd.DataFrame, restored: dict[str, np.ndarray], epoch: int, out: Path, run) -> None:
+def samples(p, judge: Validation, epoch: int, out: Path, run) -> None:
     """Audio and spectrograms of the first validation items, to hear and see a run while it trains."""
-    for row in list(rows.itertuples(index=False))[: p.n_samples_logged]:
-        signals = audio.within_full_scale(pairs.load(p.corpus, row) | {"restored": restored[row.id]})
+    for row in judge.logged:
+        signals = audio.within_full_scale(pairs.load(p.corpus, row) | {"restored": judge.restored[row.id]})
         where = f"samples/{row.id}"
         if epoch == 0:
             for name in pairs.SIGNALS:
@@ -420,10 +434,10 @@ def initial(p, run) -> Path | None:
     """
     if not p.init_run:
         return None
-    source = tracking.find(p.init_run)
+    source = (run.resumed and run.source_run) or tracking.find(p.init_run)
     run.source(source)
     path = tracking.download(source, "checkpoints/best.pt")
-    theirs = checkpoints.read(path, "cpu")["params"]
+    theirs = checkpoints.read(path)["params"]
     for name in (*OF_GENERATOR, *(OF_DISCRIMINATORS if p.init_discriminators else ())):
         if getattr(p, name) != theirs[name]:
             raise ValueError(f"{name} = {getattr(p, name)!r}: expected {theirs[name]!r}, as in run {source} (init_run)")
@@ -437,14 +451,13 @@ def launch(p, rows: dict, out: Path, run, about: dict, initial: Path | None = No
     """
     if p.n_processes == 1:
         return train(p, rows, out, run, about, initial)
-    n_devices = torch.cuda.device_count() if choose_device(p.device) == "cuda" else 0
-    if 0 < n_devices < p.n_processes:
-        raise ValueError(f"n_processes = {p.n_processes}: expected at most {n_devices}, one for each CUDA device")
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=p.n_processes, run_id=run.id, rdzv_backend="c10d",
         rdzv_endpoint="localhost:0", max_restarts=0, start_method="spawn",
     )  # fmt: skip
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    }
     try:
         return elastic_launch(config, _process)(p.model_dump(), rows, out, run.id, about, initial)[0]
     except SignalException as error:
@@ -462,15 +475,15 @@ def distributed() -> Iterator[None]:
     if "RANK" not in os.environ:
         yield
         return
-    torch.set_num_threads(max(1, os.cpu_count() // int(os.environ["LOCAL_WORLD_SIZE"])))
-    cuda = torch.cuda.is_available()
-    if cuda:
+    n_here = int(os.environ["LOCAL_WORLD_SIZE"])
+    torch.set_num_threads(max(1, os.cpu_count() // n_here))
+    if torch.cuda.device_count() >= n_here:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+        dist.init_process_group("cpu:gloo,cuda:nccl")
+    else:
+        dist.init_process_group("gloo")
+    yield
+    dist.destroy_process_group()  # not after an error: the others' broken connections would be told instead of it
 
 
 @errors.record
@@ -499,6 +512,8 @@ def main(words: list[str] | None = None) -> None:
     given = {name: value for file in typed.f for name, value in (yaml.safe_load(Path(file).read_text()) or {}).items()}
     given |= dict(typed.p)
     with distributed():
+        if dist.is_initialized():
+            given["n_processes"] = ranks()[1]
         run, shared = None, [None]
         try:
             if ranks()[0] == 0:

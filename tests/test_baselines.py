@@ -51,6 +51,20 @@ def test_a_share_of_noisy_is_fitted_where_enhanced_lacks_just_that():
     assert set(fitted.setting[fitted.method == "noisy mixed in"]) == {0.2}
 
 
+def test_a_low_pass_and_an_attenuation_limit_delay_nothing_and_take_what_they_say():
+    t = np.arange(RATE) / RATE
+    low, high = (0.1 * np.sin(2 * np.pi * hz * t).astype(np.float32) for hz in (1_000, 12_000))
+    signals = {"enhanced": low + high, "noisy": low + high}
+    after = baselines.apply("low-pass", 6_000.0, signals, np.zeros(1025))
+    np.testing.assert_allclose(after[4_800:-4_800], low[4_800:-4_800], atol=1e-3)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+    limited = baselines.apply("attenuation limit", 6.0, {"noisy": noise}, np.zeros(1025))
+    share = np.dot(limited[RATE:], noise[RATE:]) / np.dot(noise[RATE:], noise[RATE:])
+    assert share == pytest.approx(
+        10 ** (-6 / 20), abs=0.05
+    )  # noise alone: what is left is the noise, 6 dB down, in its place
+
+
 def test_restored_beats_a_baseline_only_if_the_whole_interval_is_better():
     ids = [str(i) for i in range(20)]
     fitted = pd.DataFrame({"method": "low-pass", "fitted_for": ["lsd_db", "pesq"], "setting": 4_000.0})

@@ -16,7 +16,8 @@ def checkpoint(tmp_path):
     with torch.no_grad():
         learner.average.head.weight.mul_(30)
     keeper = checkpoints.Keeper(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
-    return keeper.save("best.pt", checkpoints.Place(epoch=7)), learner
+    keeper.save_last(checkpoints.Place(epoch=7), ["best.pt"])
+    return tmp_path / "best.pt", learner
 
 
 def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoint, tmp_path):

@@ -30,7 +30,7 @@ from lib import (
     store,
     train,
 )
-from lib.step import Learner
+from lib.step import LAST_LR, Learner
 
 SMALL = {
     "corpus": "train", "channels": 6, "batch_size": 4, "segment_length": 9_600, "n_samples_logged": 1, "device": "cpu",
@@ -43,7 +43,7 @@ class Recorder:
     """What a run records, kept in memory: the interface that `lib.tracking` has."""
 
     def __init__(self):
-        self.values, self.files = [], []
+        self.values, self.files, self.last_step = [], [], -1
 
     def metrics(self, values, step):
         self.values.append((step, values))
@@ -162,8 +162,8 @@ def test_what_is_kept(whole):
     out, _, recorder = whole
     assert {path.name for path in out.glob("*.pt")} == {"best.pt", "last.pt", "previous.pt", "before_gan.pt"}
     logged = {f"checkpoints/{name}.pt" for name in ("best", "last", "before_gan")}
-    assert logged <= set(recorder.files) and recorder.files.count("checkpoints/last.pt") == 1
-    before = checkpoints.read(out / "before_gan.pt", "cpu")
+    assert logged <= set(recorder.files) and recorder.files.count("checkpoints/last.pt") < 4  # not in each epoch
+    before = checkpoints.read(out / "before_gan.pt")
     assert before["place"]["epoch"] == 1 and before["params"]["gan_start_epoch"] == 2
     assert {"generator", "average", "discriminators", "adam_g", "adam_d", "schedule", "scaler_g", "scaler_d"} == set(
         before["learner"]
@@ -204,6 +204,51 @@ def test_a_broken_checkpoint_is_refused_and_the_one_before_is_offered(whole, cor
     (tmp_path / "out" / "previous.pt").replace(last)
     run(settings(**RESUMED), corpus, tmp_path / "out")
     same(weights(whole[0]), weights(tmp_path / "out"))
+
+
+def test_a_checkpoint_of_other_pairs_is_refused_by_name(whole, corpus, tmp_path):
+    shutil.copy(whole[0] / "last.pt", tmp_path)
+    with pytest.raises(ValueError, match=r"last.pt: trained on {'corpus': 'train'}, expected {'corpus': 'other'}"):
+        train.train(settings(**RESUMED), corpus[1], tmp_path, Recorder(), {"corpus": "other"})
+
+
+def test_a_resumed_run_without_its_checkpoint_does_not_begin_anew(corpus, tmp_path):
+    recorder = Recorder()
+    recorder.last_step = 2
+    with pytest.raises(ValueError, match=r"last.pt: gone, but the run has epoch 2"):
+        train.train(settings(), corpus[1], tmp_path, recorder, {})
+
+
+def test_more_epochs_go_on_where_the_schedule_was(whole, corpus, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "out")
+    history, _ = run(settings(**RESUMED | {"epochs": 4}), corpus, tmp_path / "out")
+    assert history.epoch.tolist() == [0, 1, 2, 3, 4]
+    saved = checkpoints.read(tmp_path / "out" / "last.pt")
+    assert saved["learner"]["schedule"]["position"] == saved["place"]["step"] == 20
+    share = LAST_LR + (1 - LAST_LR) * 0.5 * (1 + np.cos(np.pi * (20 - 2) / (20 - 2)))  # of 20 steps 2 warm up
+    assert history["train/lr"].iloc[-1] == pytest.approx(share * settings().lr)
+
+
+def test_going_back_takes_weights_of_before_the_bad_steps(corpus, tmp_path, monkeypatch):
+    """Steps 4 to 6 are bad; a checkpoint is due after each step, but the one that counts is that of step 3."""
+    original, bad = Learner.step, count()
+
+    def step(self, *args):
+        found = original(self, *args)
+        return found._replace(finite=False) if 3 <= next(bad) < 6 else found
+
+    monkeypatch.setattr(Learner, "step", step)
+    back = []
+    original_load = checkpoints.Keeper.load
+    monkeypatch.setattr(
+        checkpoints.Keeper, "load", lambda self, place: (original_load(self, place), back.append(place.step))
+    )
+    history, _ = run(
+        settings(epochs=1, gan_start_epoch=9, batch_size=1, checkpoint_steps=1, max_bad_steps=3), corpus, tmp_path
+    )
+    assert back == [3] and history.epoch.tolist() == [0, 1]
+    saved = checkpoints.read(tmp_path / "last.pt")
+    assert saved["place"]["went_back"] and saved["learner"]["schedule"]["factor"] == 0.5
 
 
 def test_another_network_s_checkpoint_is_refused_by_name(whole, corpus, tmp_path):
