@@ -20,8 +20,10 @@ WEIGHTS = Path(__file__).parent / "weights" / "restorer.safetensors"
 MAX_BYTES = 4_000_000
 
 
-def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
+def write(checkpoint: Path, path: Path = WEIGHTS, **more: str) -> Path:
     """Store the averaged generator of a checkpoint as float16, with its parameters and its origin as metadata.
+
+    `more`: of the origin, e.g. `run` and `git_commit`.
 
     Raises:
         ValueError: the file is no checkpoint, a weight does not fit into float16, or the result is larger than 4 MB.
@@ -33,7 +35,7 @@ def write(checkpoint: Path, path: Path = WEIGHTS, run_id: str = "") -> Path:
     n_bytes = sum(value.numel() * 2 for value in weights.values())
     if n_bytes > MAX_BYTES:
         raise ValueError(f"{checkpoint}: {n_bytes / 1e6:.1f} MB as float16, expected at most {MAX_BYTES / 1e6:.0f} MB")
-    origin = {"run": run_id, "epoch": saved["place"]["epoch"], "versions": saved["versions"]} | saved["about"]
+    origin = {"epoch": saved["place"]["epoch"], "versions": saved["versions"]} | saved["about"] | more
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, {"params": json.dumps(saved["params"]), "origin": json.dumps(origin)})
     return path
@@ -48,7 +50,7 @@ def load(path: Path = WEIGHTS, device: str = "cpu") -> nn.Module:
 
 
 def origin(path: Path = WEIGHTS) -> dict:
-    """What stored weights were made from: `params` of the training; `origin`: run, epoch, versions, hashes of pairs and DF3."""
+    """What stored weights were made from: `params` of the training; `origin`: run, commit, epoch, versions, hashes."""
     return _read(path)[1]
 
 
@@ -68,7 +70,8 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m lib.ship", description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", help="a training run: its id, latest or best")
     run_id = tracking.find(parser.parse_args().run)
-    path = write(tracking.download(run_id, "checkpoints/best.pt"), run_id=run_id)
+    commit = tracking.tags(run_id).get("git_commit", "")
+    path = write(tracking.download(run_id, "checkpoints/best.pt"), run=run_id, git_commit=commit)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, epoch {origin(path)['origin']['epoch']} of run {run_id}")
 
 

@@ -137,6 +137,11 @@ def parameters(run_id: str) -> dict[str, Any]:
     return json.loads(download(run_id, "parameters.json").read_text())
 
 
+def tags(run_id: str) -> dict[str, str]:
+    """The tags of a run."""
+    return dict(client().get_run(run_id).data.tags)
+
+
 def _lock() -> FileLock:
     """For making tables and experiments: of four processes that began on an empty store, three died."""
     RUNS.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ from typing import Any
 
 from lib import origin, params, store
 from lib.progress import kernel, say
-from lib.store import NoRunError, download, find, parameters
+from lib.store import NoRunError, download, find, parameters, tags
 
-__all__ = ["NoRunError", "Refused", "Run", "download", "find", "parameters", "start"]
+__all__ = ["NoRunError", "Refused", "Run", "download", "find", "parameters", "start", "tags"]
 
 OPEN_END = {"epochs", "resume"}  # what a resumed run may be given anew
 ROWS_SHOWN = 12
@@ -118,7 +118,7 @@ class Run:
     @property
     def source_run(self) -> str:
         """The id that `source` was told; empty if it was not."""
-        return store.client().get_run(self.id).data.tags.get("source_run", "")
+        return tags(self.id).get("source_run", "")
 
     def source(self, run_id: str) -> None:
         """Name the run that this one builds on, in the tag `source_run`. (It is no parent: a sweep is.)"""

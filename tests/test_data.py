@@ -251,3 +251,41 @@ def test_a_worker_that_is_stuck_is_an_error_and_workers_end_with_their_loader(co
     del batches
     gone, alive = psutil.wait_procs(mine, timeout=10)
     assert len(gone) >= 2 and all("resource_tracker" in " ".join(process.cmdline()) for process in alive)
+
+
+def test_speech_at_another_speed_has_another_pitch_and_bandwidth_and_the_snr_holds(tmp_path):
+    """A buzz of 1 kHz whose cut is played 1.25 times as fast: 1.25 kHz, and what ended at 8 kHz ends at 10 kHz."""
+    t = np.arange(3 * RATE) / RATE
+    speech = write(tmp_path / "tone.wav", 0.5 * np.sin(2 * np.pi * 1_000 * t), subtype="FLOAT")
+    noise = write(tmp_path / "noise.wav", 0.1 * np.random.default_rng(0).standard_normal(2 * RATE), subtype="FLOAT")
+    mixtures = data.Mixtures(
+        [speech], [noise], RATE, 0, [10.0], (0.5, 0.5), speed=(1.25, 1.25), bandwidth_hz={speech: 8_000.0}
+    )
+    noisy, clean, _, meta = mixtures[1, 0]
+    assert noisy.shape == clean.shape == (1, RATE) and meta["speed"] == 1.25 and meta["bandwidth_hz"] == 10_000.0
+    assert np.abs(np.fft.rfft(clean[0].numpy())).argmax() == 1_250  # Hz, over one second
+    assert degrade.snr_db(clean[0].numpy(), (noisy - clean)[0].numpy()) == pytest.approx(10.0, abs=0.2)
+
+
+def test_a_colour_is_a_smooth_filter_that_delays_nothing():
+    impulse = np.zeros(RATE, np.float32)
+    impulse[RATE // 2] = 1.0
+    after = data.coloured(impulse, 6.0, np.random.default_rng(1))
+    assert np.abs(after).argmax() == RATE // 2
+    np.testing.assert_allclose(
+        after[RATE // 2 - 1_000 : RATE // 2], after[RATE // 2 + 1_000 : RATE // 2 : -1], atol=1e-5
+    )
+    level_db = 20 * np.log10(np.abs(np.fft.rfft(after)))
+    drawn = np.clip(np.random.default_rng(1).normal(0, 6.0, len(data.OCTAVES_HZ)), -18, 18)
+    places = data.OCTAVES_HZ[3:].astype(int)  # bins of 1 Hz; lower ones are broader than the filter's time allows
+    np.testing.assert_allclose(level_db[places], drawn[3:], atol=1.0)
+
+
+def test_colour_and_speed_change_the_draw_and_repeat_from_the_seed(tmp_path):
+    speech = write(tmp_path / "speech.wav", voiced(3.0), subtype="FLOAT")
+    noise = write(tmp_path / "noise.wav", 0.1 * np.random.default_rng(0).standard_normal(RATE), subtype="FLOAT")
+    made = [
+        data.Mixtures([speech], [noise], RATE, 0, speed=(0.8, 1.2), colour_db=6.0, p_second_noise=1.0) for _ in range(2)
+    ]
+    assert torch.equal(made[0][1, 0][0], made[1][1, 0][0])
+    assert not torch.equal(made[0][1, 0][1], made[0][2, 0][1])

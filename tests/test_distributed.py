@@ -55,6 +55,8 @@ def test_two_processes_equal_one_with_the_doubled_batch(corpus, tmp_path):
     assert [value.step for value in history] == [0, 1, 2]  # one recorder
     spikes = [checkpoints.spikes(tmp_path / name) for name in ("one", "two")]
     assert spikes[1].groupby("step")["rank"].nunique().eq(2).all()  # those of the other process, too
+    first = [table.grad_norm.iloc[0] for table in spikes]  # of equal weights: the gradient is that of the doubled batch
+    assert first[1] == pytest.approx(first[0], rel=1e-5)
     for step in spikes[0].step.unique():
         assert set(spikes[0].id[spikes[0].step == step]) == set(spikes[1].id[spikes[1].step == step])
 

@@ -1,11 +1,14 @@
 """The shipped weights: small, in float16, with their origin; as stored they restore what their checkpoint restores."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from lib import checkpoints, params, restore, ship
+from lib import audio, checkpoints, deepfilter, degrade, metrics, params, restore, ship
 from lib.step import Learner
 
 
@@ -21,7 +24,7 @@ def checkpoint(tmp_path):
 
 
 def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoint, tmp_path):
-    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run_id="r1")
+    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run="r1")
     rng = np.random.default_rng(0)
     enhanced, noisy = (0.1 * rng.standard_normal((2, 9_600))).astype(np.float32)
     outputs = [restore.restore(restore.load(file), enhanced, noisy) for file in (checkpoint[0], path)]
@@ -31,7 +34,7 @@ def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoi
 
 
 def test_the_file_tells_what_made_it(checkpoint, tmp_path):
-    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run_id="r1")
+    path = ship.write(checkpoint[0], tmp_path / "small.safetensors", run="r1")
     about = ship.origin(path)
     assert about["params"]["channels"] == 8 and about["origin"]["run"] == "r1"
     assert about["origin"]["epoch"] == 7 and about["origin"]["manifest_sha256"] == "abc"
@@ -54,3 +57,31 @@ def test_a_weight_beyond_float16_is_named(checkpoint, tmp_path):
     torch.save(saved, tmp_path / "large.pt")
     with pytest.raises(ValueError, match=r"large.pt: head.bias does not fit into float16"):
         ship.write(tmp_path / "large.pt", tmp_path / "x.safetensors")
+
+
+def test_the_shipped_weights_are_light_and_tell_what_made_them():
+    generator, about = ship.load(), ship.origin()
+    assert sum(weight.numel() for weight in generator.parameters()) <= 2_000_000
+    assert ship.WEIGHTS.stat().st_size <= ship.MAX_BYTES
+    assert about["params"]["gan_start_epoch"] <= about["origin"]["epoch"]  # with the GAN on
+    assert {"run", "git_commit", "manifest_sha256", "df_weights_sha256", "versions"} <= set(about["origin"])
+    assert generator.n_inputs == 2 and generator.delay <= 480
+
+
+def test_the_shipped_weights_leave_silence_silent():
+    restored = restore.restore(ship.load(), *np.zeros((2, 48_000), np.float32))
+    assert np.abs(restored).max() < 1e-4
+
+
+@pytest.mark.skipif("RETIMBRE_AUDIO" not in os.environ, reason="RETIMBRE_AUDIO names no real recordings")
+def test_the_shipped_weights_bring_spectra_of_a_voice_they_never_heard_nearer_to_clean():
+    root = Path(os.environ["RETIMBRE_AUDIO"])
+    speech, noise = audio.files(root / "speech" / "nathalie")[:4], audio.read(root / "noise" / "boat.ogg", 48_000)
+    generator, gains = ship.load(), []
+    for path in speech:
+        made = degrade.mix(clean := audio.read(path, 48_000), noise[: len(clean)], 10.0, 0.9)
+        enhanced = deepfilter.enhance(made.noisy)
+        restored = restore.restore(generator, enhanced, made.noisy)
+        limits = 48_000, metrics.bandwidth_hz(clean, 48_000)
+        gains.append(metrics.lsd_db(restored, made.clean, *limits) / metrics.lsd_db(enhanced, made.clean, *limits))
+    assert np.mean(gains) < 0.96

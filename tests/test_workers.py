@@ -75,6 +75,8 @@ def test_a_sweep_measures_real_steps_and_stops_when_the_memory_is_full(corpus, m
 
 
 def test_cold_and_warm_reading_are_told_apart(corpus):
-    table = workers.reading([pairs.folder("workers") / path for path in corpus.clean], 9_600)
-    assert table.cache.tolist() == ["cold", "warm"] and (table.ms > 0).all()
-    assert table.mb_per_s[1] > table.mb_per_s[0]
+    """Files of a few kilobytes, by turns: on a machine with other work the faster of the two still comes out over ten turns."""
+    paths = [pairs.folder("workers") / path for path in corpus.clean]
+    tables = [workers.reading(paths, 9_600) for _ in range(10)]
+    assert all(table.cache.tolist() == ["cold", "warm"] and (table.ms > 0).all() for table in tables)
+    assert max(table.mb_per_s[1] for table in tables) > max(table.mb_per_s[0] for table in tables)
