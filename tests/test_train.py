@@ -142,8 +142,10 @@ def test_a_process_that_signals_end_goes_on_bit_for_bit_in_its_own_run(whole, co
             [*command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         while not (made := [path for path in RUNS.glob("checkpoints/*/last.pt") if path.stat().st_mtime > began + 0.5]):
-            assert process.poll() in (None, 0), process.stdout.read().decode()[-3000:]
+            assert process.poll() is None, process.stdout.read().decode()[-3000:]
             time.sleep(0.01)
+        if process.poll() == 0:  # of a machine that is so busy that the end came first
+            break
         time.sleep(float(np.random.default_rng(number).uniform(0, 0.2)))
         process.send_signal(number)
         process.communicate()
