@@ -26,7 +26,7 @@ GRIDS = {
     "noisy mixed in": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8),
 }
 MOST_PAIRS = 32  # that are fitted on
-OCTAVE = 1 / 3  # that the equaliser's curve is smoothed over
+SMOOTHED_OCTAVES = 1 / 3  # by the equaliser's curve
 MOST_DB = 20.0  # of the equaliser
 N_TAPS = 2047  # of its filter, which is symmetric: it delays nothing
 
@@ -89,7 +89,7 @@ def loss_curve(corpus: str, rows: pd.DataFrame) -> np.ndarray:
         enhanced, clean = metrics.active_levels_db(signals["enhanced"], signals["clean"])
         lost.append(np.where(hz < row.bandwidth_hz, (clean - enhanced).mean(axis=0), np.nan))
     curve = pd.DataFrame(lost).mean().fillna(0.0).to_numpy()  # nothing is known above the widest bandwidth
-    low, high = (np.searchsorted(hz, hz * 2 ** (side * OCTAVE / 2)) for side in (-1, 1))
+    low, high = (np.searchsorted(hz, hz * 2 ** (side * SMOOTHED_OCTAVES / 2)) for side in (-1, 1))
     smooth = [curve[a : max(b, a + 1)].mean() for a, b in zip(low, high, strict=True)]
     return np.clip(smooth, -MOST_DB, MOST_DB)
 

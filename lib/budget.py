@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lib import deepfilter, losses, spectral, train, waveform
+from lib import deepfilter, hearing, losses, spectral, waveform
 from lib.bench import seconds_of
 from lib.causal import CausalConv1d, CausalTransposed1d, State
 from lib.deepfilter import HOP_LENGTH, SAMPLE_RATE, one_thread
@@ -145,17 +145,17 @@ def step_parts(p, layout: torch.memory_format = torch.channels_last, n_steps: in
     """
     generator = torch.Generator().manual_seed(p.seed)
     signals = 0.1 * torch.randn(
-        2, p.batch_size, 1, train.LEAD + p.segment_length + deepfilter.DELAY, generator=generator
+        2, p.batch_size, 1, hearing.LEAD + p.segment_length + deepfilter.DELAY, generator=generator
     )
     meta = {"clean_path": "", "noisy_len": signals.shape[-1], "bandwidth_hz": SAMPLE_RATE / 2}
     batch = (*signals, None, [meta] * p.batch_size)
     learner = Learner(p, n_steps, "cpu")
     learner.generator.to(memory_format=layout)
     with one_thread():
-        learner.step([train.on_device(p, batch, "cpu")], ramp=1.0)
+        learner.step([hearing.on_device(p, batch, "cpu")], ramp=1.0)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
             for _ in range(n_steps):
-                learner.step([train.on_device(p, batch, "cpu")], ramp=1.0)
+                learner.step([hearing.on_device(p, batch, "cpu")], ramp=1.0)
     seconds = n_steps * p.batch_size * p.segment_length / SAMPLE_RATE
     found = {event.key: event.cpu_time_total / 1000 / seconds for event in profile.key_averages()}
     return {name: found[name] for name in PARTS}

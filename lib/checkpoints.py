@@ -31,9 +31,7 @@ class Place:
     epoch: int = 0  # the one under way, or the last
     step: int = 0  # optimiser steps since the beginning
     n_batches: int = 0  # of this epoch that this process has done; 0 between epochs
-    sums: dict[str, float] = field(
-        default_factory=dict
-    )  # over this epoch's items, of all processes: each term, `n_items`
+    sums: dict[str, float] = field(default_factory=dict)  # over this epoch's items: of each term, and `n_items`
     steps: dict[str, float] = field(default_factory=dict)  # over this epoch's steps: of each norm, of times, of events
     largest: float = 0.0  # gradient norm of this epoch
     n_bad: int = 0  # steps in a row that were not finite
@@ -63,7 +61,7 @@ class Keeper:
         if self.writes:
             out.mkdir(parents=True, exist_ok=True)
 
-    def save_last(self, place: Place, names: Sequence[str] = ()) -> None:
+    def save(self, place: Place, names: Sequence[str] = ()) -> None:
         """Write a checkpoint as `last.pt`, and under other names; the `last.pt` that was is `previous.pt` then.
 
         Each appears whole or not at all. Not while steps are skipped: weights that overflow are not to be gone back to.
@@ -110,7 +108,7 @@ class Keeper:
         record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
         names = ["best.pt"] if best is record else []
         names += ["before_gan.pt"] if place.epoch == self.p.gan_start_epoch - 1 else []
-        self.save_last(place, names)
+        self.save(place, names)
         with recording(place):
             self.run.metrics(*recorded(record))
 

@@ -18,7 +18,7 @@ from lib import audio, degrade
 from lib.audio import SAMPLE_RATE
 
 TIMEOUT = 120.0  # s that a batch may take its workers
-HALF = SAMPLE_RATE / 2
+NYQUIST_HZ = SAMPLE_RATE / 2
 PASSBAND = 0.91  # of half the sample rate is what the resampler leaves untouched
 OCTAVES_HZ = 62.5 * 2.0 ** np.arange(9)  # 62.5 Hz to 16 kHz
 FADE = 2_400  # samples in which a filter has rung out
@@ -137,9 +137,14 @@ class Mixtures(Dataset):
         meta = {
             "idx": index, "id": str(path), "snr": snr_db, "scale": scale, "clean_path": str(path), "noise_path": str(noise_path),
             "clean_len": n_samples, "noisy_len": n_samples, "start": start, "speed": speed,
-            "bandwidth_hz": min(speed * self.bandwidth_hz.get(path, HALF), PASSBAND * HALF if speed > 1 else HALF),
+            "bandwidth_hz": self._bandwidth_hz(path, speed),
         }  # fmt: skip
         return noisy, clean, clean.square().mean().sqrt(), meta
+
+    def _bandwidth_hz(self, path: Path, speed: float) -> float:
+        """What a file holds when it is played at `speed`; playing it faster takes the last of the highs."""
+        highest = PASSBAND * NYQUIST_HZ if speed > 1 else NYQUIST_HZ
+        return min(speed * self.bandwidth_hz.get(path, NYQUIST_HZ), highest)
 
     def _noise(self, path: Path, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """A cut of a noise file, which goes round where it is shorter."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.deepfilter import SAMPLE_RATE
+from lib.disturbance import points_lost
 from lib.spectral import COMPRESSION, TINY, compress
 
 N_FFTS = (512, 1024, 2048)  # 11, 21 and 43 ms at 48 kHz: plosives, syllables, pitch
@@ -18,12 +19,8 @@ N_FFT = 1024  # of the terms that hear one resolution
 N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine: the floor of the scores (lib.metrics)
 HIGH_HZ = 4000.0  # where the highs begin that may weigh more
-NAMES = ("l1", "spectral", "complex", "mel", "loudness", "over_attenuation")  # terms that compare restored with clean
-
-LEVEL_DB_SPL = 79.0  # that clean is heard at, as in PESQ
-N_BARKS, HIGHEST_BARK_HZ = 40, 8000.0  # half a Bark each, as far as PESQ hears
-ZWICKER = 0.23  # exponent of loudness
-SONES = 0.187  # of P.862 at 16 kHz
+# Terms that compare restored with clean
+NAMES = ("l1", "spectral", "complex", "mel", "disturbance", "over_attenuation")
 
 
 class Terms(nn.Module):
@@ -38,8 +35,8 @@ class Terms(nn.Module):
 
     >>> x = torch.randn(2, 1, 9_600)
     >>> found = Terms()(x, x, torch.tensor([9_600, 4_800]), torch.tensor([24_000.0, 8_000.0]))
-    >>> sorted(found) == sorted(NAMES), max(term.item() for term in found.values())
-    (True, 0.0)
+    >>> sorted(found) == sorted(NAMES), max(term.item() for term in found.values()) < 1e-3
+    (True, True)
     """
 
     def __init__(self, names: Sequence[str] = NAMES, high_weight: float = 1.0):
@@ -50,8 +47,6 @@ class Terms(nn.Module):
         self.stft = MultiResolutionSTFT(high_weight=high_weight)
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", mel_filters(), persistent=False)
-        for name, table in zip(("barks", "threshold"), bark_bands(), strict=True):
-            self.register_buffer(name, table, persistent=False)
 
     def forward(self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor) -> dict[str, Tensor]:
         """See the class."""
@@ -61,6 +56,8 @@ class Terms(nn.Module):
             found["l1"] = l1(restored, clean, n_samples)
         if "spectral" in self.names:
             found["spectral"] = self.stft(restored, clean, n_samples, bandwidth_hz)
+        if "disturbance" in self.names:
+            found["disturbance"] = points_lost(restored, clean, n_samples).mean()
         if set(self.names) - set(found):
             ours, real = (spectrum(signals, self.window) for signals in (restored, clean))
             frames, inside = n_samples // (N_FFT // 4) + 1, below(bandwidth_hz, N_FFT)
@@ -68,8 +65,6 @@ class Terms(nn.Module):
             found |= {name: _item_mean(one[name](ours, real, inside), frames) for name in self.names if name in one}
         if "mel" in self.names:
             found["mel"] = _item_mean(mel_distance(ours, real, self.mels, bandwidth_hz), frames)
-        if "loudness" in self.names:
-            found["loudness"] = _item_mean(loudness_distance(ours, real, self.barks, self.threshold, frames), frames)
         return found
 
 
@@ -177,45 +172,6 @@ def mel_distance(ours: Tensor, real: Tensor, mels: Tensor, bandwidth_hz: Tensor,
     inside = (ends_hz < bandwidth_hz[:, None]).float()
     inside[:, 0] = 1.0
     return _bin_mean((levels[0] - levels[1]).abs(), inside)
-
-
-def loudness_distance(ours: Tensor, real: Tensor, barks: Tensor, threshold: Tensor, frames: Tensor) -> Tensor:
-    """What PESQ's model of hearing minds, about in its points: `[B, frames]`.
-
-    Loudness in Bark bands at 79 dB SPL; a difference within a quarter of the softer one is masked; what is left counts as
-    the RMS over bands and, where `ours` is much louder than `real`, a second time as P.862 weighs what was added. (Its
-    equalisation, its alignment in time and its norms over time are left out.)
-    """
-    power = torch.stack([_power(z) for z in (ours, real)])
-    inside = torch.arange(power.shape[-1], device=power.device) < frames[:, None]
-    level = ((power[1].sum(1) * inside).sum(1) / inside.sum(1)).clamp(min=1e-10)  # [B], of the item without its padding
-    bands = torch.einsum("sbft,fn->sbnt", power, barks) * (10 ** (LEVEL_DB_SPL / 10) / level)[:, None, None]
-    quiet = threshold[:, None]
-    loud = SONES * (2 * quiet) ** ZWICKER * ((0.5 + 0.5 * bands / quiet) ** ZWICKER - 0.5**ZWICKER)
-    difference = loud[0] - loud[1]
-    heard = F.relu(difference.abs() - 0.25 * torch.minimum(loud[0], loud[1]))
-    added = ((bands[0] + 50) / (bands[1] + 50)).detach() ** 1.2
-    added = torch.where(added < 3, 0.0, added.clamp(max=12))
-    return 1.24 * (heard.square().mean(1) + 1e-6).sqrt() + 0.61 * (heard * added).mean(1) - 1.24e-3
-
-
-def bark_bands() -> tuple[Tensor, Tensor]:
-    """Bands of half a Bark (Traunmüller, 1990) as sums of bins `[513, n]`, and the threshold of hearing in each (Terhardt, 1979),
-    as a power re 0 dB SPL `[n]`.
-
-    >>> barks, threshold = bark_bands()
-    >>> len(threshold) == barks.shape[1], bool((barks.sum(0) >= 1).all()), round(10 * threshold.log10().min().item())
-    (True, True, -5)
-    """
-    hz = torch.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)
-    bark = 26.81 * hz / (1960 + hz)
-    width = 26.81 * HIGHEST_BARK_HZ / (1960 + HIGHEST_BARK_HZ) / N_BARKS
-    index = (bark / width).floor().long()
-    index[0] = -1  # 0 Hz
-    bands = [index == i for i in range(N_BARKS) if (index == i).any()]
-    khz = torch.stack([hz[band].mean() for band in bands]) / 1000
-    threshold_db = 3.64 * khz**-0.8 - 6.5 * torch.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
-    return torch.stack(bands, dim=1).float(), 10 ** (threshold_db / 10)
 
 
 def mel_filters() -> Tensor:

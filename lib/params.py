@@ -265,7 +265,7 @@ class Train(Parameters):
     lambda_spectral: Weight = 1.0
     lambda_complex: Weight = 0.0
     lambda_mel: Weight = 0.0
-    lambda_loudness: Weight = 0.0
+    lambda_disturbance: Weight = 0.0
     lambda_over_attenuation: Weight = 0.0
     high_weight: Positive = 1.0
     lambda_adversarial: Weight = 0.1
@@ -315,9 +315,9 @@ class Train(Parameters):
                 f"gain_min = {self.gain_min}: expected at most gain_max = {self.gain_max}",
             ),
             (
-                any(getattr(self, f"lambda_{name}") for name in ("l1", "spectral", "complex", "mel", "loudness")),
-                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_loudness are 0.0: expected one above 0, since"
-                " nothing else asks for clean",
+                any(getattr(self, f"lambda_{name}") for name in ("l1", "spectral", "complex", "mel", "disturbance")),
+                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_disturbance are 0.0: expected one above 0,"
+                " since nothing else asks for clean",
             ),
         )
 

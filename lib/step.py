@@ -6,6 +6,7 @@ finite; then the schedule and the average. So N micro-batches of one item are ex
 """
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from typing import NamedTuple
@@ -43,9 +44,7 @@ class Step(NamedTuple):
     """What a step found, the same in every process."""
 
     terms: dict[str, float]  # of the loss, means over all items
-    norms: dict[
-        str, float
-    ]  # of gradients before clipping: `generator`, its parts as `generator/<name>`, `discriminators`
+    norms: dict[str, float]  # of gradients before clipping: `generator`, `generator/<part>`, `discriminators`
     finite: bool  # all of these are; if not, nothing was changed but the position of the schedule and the scale of fp16
     overflowed: bool  # only fp16's range was left: the scale is halved, and the next step may do
 
@@ -64,12 +63,9 @@ class Learner:
     def __init__(self, p, n_steps: int, device: str):
         torch.manual_seed(p.seed)
         self.p, self.device = p, device
-        layout = {"device": device, "memory_format": torch.channels_last}  # a quarter faster on CPUs
-        self.generator, self.discriminators = (
-            build(p).to(**layout),
-            Discriminators(p.discriminators, p.discriminator_size),
-        )
-        self.discriminators.to(device)
+        layout = {"device": device, "memory_format": torch.channels_last}  # a few percent faster on CPUs
+        self.generator = build(p).to(**layout)
+        self.discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
         self.average = build(p).to(**layout).requires_grad_(False).eval()
         self.average.load_state_dict(self.generator.state_dict())
         self.adam_g = torch.optim.AdamW(self.generator.parameters(), p.lr, betas=BETAS)
@@ -127,9 +123,8 @@ class Learner:
         terms, norms = self._read(terms, self._norms(sides))
         sound = all(map(math.isfinite, terms.values()))  # a loss that is NaN may have a gradient of zero
         finite = sound and all(map(math.isfinite, norms.values()))
-        overflowed = (
-            sound and not finite and all(scaler.is_enabled() and scaler.get_scale() > 1 for *_, scaler in sides)
-        )
+        can_scale_less = all(scaler.is_enabled() and scaler.get_scale() > 1 for *_, scaler in sides)
+        overflowed = sound and not finite and can_scale_less
         if finite:
             for name, part, adam, scaler in sides:
                 total = torch.tensor(norms[name], device=self.device)
@@ -269,6 +264,22 @@ class Schedule:
         for adam, peak in zip(self.optimisers, self.peaks, strict=True):
             for group in adam.param_groups:
                 group["lr"] = self.factor * peak * self.share(self.position)
+
+
+def choose_device(name: str) -> str:
+    """`auto`: CUDA when there is one. Raises `ValueError` if CUDA is asked for and missing."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'")
+    if name == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    if not dist.is_initialized():
+        return "cuda"
+    n_here, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if n_here > n_devices:
+        raise ValueError(
+            f"device = {name!r} in {n_here} processes: expected at most {n_devices}, one for each CUDA device"
+        )
+    return f"cuda:{os.environ['LOCAL_RANK']}"
 
 
 def build(p) -> nn.Module:

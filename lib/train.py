@@ -22,27 +22,19 @@ import pandas as pd
 import psutil
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 import yaml
-from torch import Tensor, nn
 from torch.distributed.elastic.multiprocessing import errors
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from torch.profiler import record_function
-from torch.utils.data import Dataset
 
-from lib import RUNS, audio, checkpoints, data, deepfilter, losses, metrics, pairs, params, sources, spectra, tracking
+from lib import RUNS, checkpoints, data, losses, pairs, params, tracking
 from lib.audio import SAMPLE_RATE
 from lib.checkpoints import SPIKES, Keeper, Place, ranks
-from lib.discriminators import score
-from lib.generator import restore
+from lib.hearing import items, on_device
 from lib.progress import progress, say
-from lib.step import OF_DISCRIMINATORS, OF_GENERATOR, Batch, Learner, Step
-
-SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
-SCORES = (*SELECTION, "si_sdr_db")
-LEAD = SAMPLE_RATE  # samples before a segment that is mixed on the fly, in which DeepFilterNet3 warms up
+from lib.step import OF_DISCRIMINATORS, OF_GENERATOR, Batch, Learner, Step, choose_device
+from lib.validation import Validation, samples
 
 
 def train(
@@ -142,7 +134,7 @@ def run_epoch(p, place: Place, batches, n_per_epoch: int, learner: Learner, keep
         if place.n_bad >= p.max_bad_steps:
             raise Diverged(f"epoch {place.epoch}: {place.n_bad} steps in a row were not finite")
         if p.checkpoint_steps and place.step % p.checkpoint_steps == 0 and place.n_batches < len(batches):
-            keeper.save_last(place)
+            keeper.save(place)
         began = time.perf_counter()
     place.n_batches = 0
 
@@ -200,77 +192,6 @@ def summary(p, place: Place, learner: Learner) -> dict:
     return record | {"memory/process_mb": psutil.Process().memory_info().rss / 2**20}
 
 
-class Validation:
-    """Scores a generator on whole validation utterances, each seen once, in eval mode, without any update.
-
-    Calling it returns one record: `valid/<loss term>` (the GAN's too, before it starts as well), `valid/<score>` and
-    `valid/gap_closed` on at most `n_valid_scored` fixed items, `valid/clean_above_enhanced` (the share of pairs in which
-    the discriminators score clean above enhanced), `valid/score_<signal>` (what they give it: 1 is clean, 0 restored in
-    training). `restored` keeps the last output of the items `logged`, by id.
-    """
-
-    def __init__(self, p, rows: pd.DataFrame, device: str):
-        self.p, self.rows, self.device = p, list(rows.itertuples(index=False)), device
-        self.compare = losses.Terms(high_weight=p.high_weight).to(device)
-        self.logged = self.rows[: p.n_samples_logged]
-        self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
-        self.restored: dict[str, np.ndarray] = {}
-        self.enhanced_scores: list[dict] | None = None
-
-    @torch.no_grad()
-    def __call__(self, generator: nn.Module, discriminators: nn.Module, epoch: int) -> dict:
-        discriminators.eval()  # the generator is the average, which always is
-        seen, enhanced_jobs, restored_jobs = [], [], []
-        for row in progress(self.rows, f"validation {epoch}/{self.p.epochs}"):
-            whole = pairs.load(self.p.corpus, row)
-            signals = (torch.from_numpy(whole[name])[None, None] for name in ("enhanced", "noisy", "clean"))
-            enhanced, noisy, clean = (signal.to(self.device) for signal in signals)
-            n_samples, bandwidth_hz = lengths_and_bandwidths([row._asdict()], self.device)
-            inputs = torch.cat([enhanced, noisy], dim=1) if self.p.condition_on_noisy else enhanced
-            out = restore(generator, inputs)
-            mine = out[0, 0].cpu().numpy()
-            if row in self.logged:
-                self.restored[row.id] = mine
-            if row.id in self.scored:
-                restored_jobs.append((mine, whole["clean"], row.bandwidth_hz))
-                enhanced_jobs.append((whole["enhanced"], whole["clean"], row.bandwidth_hz))
-
-            restored, enhanced, clean = (losses.band_limit(x, bandwidth_hz) for x in (out, enhanced, clean))
-            scores_clean, maps_clean = discriminators(clean)
-            scores_restored, maps_restored = discriminators(restored)
-            scores_enhanced, _ = discriminators(enhanced)
-            on_clean, on_restored, on_enhanced = map(score, (scores_clean, scores_restored, scores_enhanced))
-            seen.append((1, self.compare(restored, clean, n_samples, bandwidth_hz) | {
-                "adversarial": losses.adversarial(scores_restored),
-                "features": losses.features(maps_restored, maps_clean),
-                "discriminator": losses.discriminator(scores_clean, scores_restored),
-                "clean_above_enhanced": (on_clean > on_enhanced).float().mean(),
-                "clean_above_restored": (on_clean > on_restored).float().mean(),
-                "score_clean": on_clean.mean(), "score_restored": on_restored.mean(), "score_enhanced": on_enhanced.mean(),
-            }))  # fmt: skip
-        discriminators.train()
-
-        n_processes = 2 if len(restored_jobs) > 4 else 1
-        if self.enhanced_scores is None:
-            self.enhanced_scores = metrics.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SCORES)
-        scores = metrics.score_all(restored_jobs, SAMPLE_RATE, n_processes, SCORES)
-        ours, before = pd.DataFrame(scores), pd.DataFrame(self.enhanced_scores)
-        ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in SELECTION}
-        gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in SELECTION}
-        record = {"epoch": epoch} | {f"valid/{name}": mean(seen, name) for name in seen[0][1]}
-        record |= {f"valid/{name}": float(ours[name].mean()) for name in SCORES}
-        record |= {f"valid/gap_closed_{name}": gap for name, gap in gaps.items()}
-        return record | {"valid/gap_closed": float(np.mean(list(gaps.values())))}
-
-
-def items(p, rows: pd.DataFrame) -> Dataset:
-    """What an epoch passes over: segments of these pairs, or a fresh mixture for each."""
-    if p.on_the_fly:
-        return mixtures(p, rows)
-    gain = p.gain_min, p.gain_max
-    return data.PairSegments(pairs.folder(p.corpus), rows, p.segment_length, p.seed, gain, p.p_invert)
-
-
 def groups(batches: Iterable, n: int) -> Iterator[list]:
     """The micro-batches of each step; the last ones may be fewer.
 
@@ -287,20 +208,6 @@ def groups(batches: Iterable, n: int) -> Iterator[list]:
         yield group
 
 
-def on_device(p, batch: tuple, device: str) -> Batch:
-    """A loader's batch as the step takes it."""
-    with record_function("DeepFilterNet3"):
-        *signals, metas = enhanced_now(batch, p.segment_length, device) if p.on_the_fly else batch
-    signals = (signal.to(device, non_blocking=True) for signal in signals)
-    return Batch(*signals, *lengths_and_bandwidths(metas, device))
-
-
-def heard(p, rows: pd.DataFrame, epoch: int, index: int) -> dict[str, np.ndarray]:
-    """The signals of one training item, as training heard them in that epoch: noisy, enhanced, clean `[T]`."""
-    batch = on_device(p, data.collate_keep_meta([items(p, rows)[epoch, index]]), "cpu")
-    return {name: getattr(batch, name)[0, 0].numpy() for name in ("noisy", "enhanced", "clean")}
-
-
 def crop_start(p, step: int, micro: list[Batch]) -> int:
     """Where the part of the segments begins that the discriminators hear in this step: in no item it lies behind the end."""
     if not p.discriminator_length:
@@ -308,99 +215,6 @@ def crop_start(p, step: int, micro: list[Batch]) -> int:
     shortest = min(int(batch.n_samples.min()) for batch in micro)
     last = max(0, shortest - p.discriminator_length)
     return int(np.random.default_rng([p.seed, step]).integers(last + 1))
-
-
-def mixtures(p, rows: pd.DataFrame) -> data.Mixtures:
-    """A mixture for each of these rows, of its utterance, in every epoch another one: with any of the rows' noises and of the
-    corpus' SNRs and levels.
-
-    Each mixture has a second before its segment, in which DeepFilterNet3 warms up, and its delay behind it. Utterances that
-    leave less than half a segment then are not used. There are no rooms.
-
-    Raises:
-        ValueError: the folders that the corpus was made from are gone, or hold own pairs, or no utterance is long enough.
-    """
-    given, settings = pairs.stored_sources(p.corpus), pairs.stored_settings(p.corpus)
-    if given.noisy:
-        raise ValueError(
-            f"on_the_fly: {p.corpus} holds pairs that were not mixed here, so there is no noise to mix with"
-        )
-    bandwidth_hz = {given.speech / row.clean_path: row.bandwidth_hz for row in rows.itertuples()}
-    n_items = {given.speech / path: n for path, n in rows.clean_path.value_counts().items()}
-    noise = sorted({given.noise / path for path in rows.noise_path})
-    if gone := [path for path in [*bandwidth_hz, *noise] if not path.exists()]:
-        raise ValueError(f"on_the_fly: {gone[0]} is gone, one of {len(gone)} files that {p.corpus} was made from")
-    least, here = LEAD + p.segment_length // 2, sources.at_48_khz(list(bandwidth_hz))
-    speech = {path: (hz, n_items[own]) for path, (own, hz) in zip(here, bandwidth_hz.items(), strict=True)}
-    long = {path: about for path, about in speech.items() if audio.info(path).n_samples >= p.speed_max * least}
-    if not long:
-        raise ValueError(f"on_the_fly: no utterance of {p.corpus} has {least} samples: use a shorter segment_length")
-    if len(long) < len(speech):
-        say(f"{len(speech) - len(long)} of {len(speech)} utterances are too short for on_the_fly and are not used")
-    scale = settings["scale_min"], settings["scale_max"]
-    length, speed = LEAD + p.segment_length + deepfilter.DELAY, (p.speed_min, p.speed_max)
-    every = [path for path, (_, n) in long.items() for _ in range(n)]
-    bandwidth_hz = {path: hz for path, (hz, _) in long.items()}
-    return data.Mixtures(
-        every, sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, speed, p.colour_db,
-        settings["p_second_noise"], bandwidth_hz,
-    )  # fmt: skip
-
-
-def enhanced_now(batch: tuple, length: int, device: str) -> tuple[Tensor, Tensor, Tensor, list[dict]]:
-    """A batch of `Mixtures` as one of `PairSegments`: DeepFilterNet3 runs here, warm, on `device`; `length` samples each."""
-    noisy, clean, _, metas = batch
-    noisy, clean = (F.pad(x, (0, LEAD + length + deepfilter.DELAY - x.shape[-1])).to(device) for x in (noisy, clean))
-    enhanced = deepfilter.load(device=device)(noisy[:, 0])[0][:, None, LEAD + deepfilter.DELAY :]
-    metas = [meta | {"n_samples": min(meta["noisy_len"] - LEAD, length)} for meta in metas]
-    return enhanced, noisy[..., LEAD : LEAD + length], clean[..., LEAD : LEAD + length], metas
-
-
-def choose_device(name: str) -> str:
-    """`auto`: CUDA when there is one. Raises `ValueError` if CUDA is asked for and missing."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'")
-    if name == "cpu" or not torch.cuda.is_available():
-        return "cpu"
-    if not dist.is_initialized():
-        return "cuda"
-    n_here, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if n_here > n_devices:
-        raise ValueError(
-            f"device = {name!r} in {n_here} processes: expected at most {n_devices}, one for each CUDA device"
-        )
-    return f"cuda:{os.environ['LOCAL_RANK']}"
-
-
-def lengths_and_bandwidths(metas: list[dict], device: str) -> tuple[Tensor, Tensor]:
-    """True lengths in samples and bandwidths in Hz of a batch, each `[B]`."""
-    n_samples = torch.tensor([meta["n_samples"] for meta in metas], device=device)
-    return n_samples, torch.tensor([meta["bandwidth_hz"] for meta in metas], dtype=torch.float32, device=device)
-
-
-def mean(seen: list[tuple[int, dict]], name: str) -> float:
-    """Mean over items of a term that batches of unlike size report.
-
-    >>> mean([(3, {"l1": torch.tensor(1.0)}), (1, {"l1": torch.tensor(5.0)})], "l1")
-    2.0
-    """
-    return float(sum(n * terms[name] for n, terms in seen) / sum(n for n, _ in seen))
-
-
-def samples(p, judge: Validation, epoch: int, out: Path, run) -> None:
-    """Audio and spectrograms of the first validation items, to hear and see a run while it trains."""
-    for row in judge.logged:
-        signals = audio.within_full_scale(pairs.load(p.corpus, row) | {"restored": judge.restored[row.id]})
-        where = f"samples/{row.id}"
-        if epoch == 0:
-            for name in pairs.SIGNALS:
-                run.file(pairs.folder(p.corpus) / getattr(row, name), f"{where}/{name}")
-            continue
-        run.file(audio.write(out / f"restored_{epoch:03d}.flac", signals["restored"], SAMPLE_RATE), where)
-        order = {name: signals[name] for name in ("noisy", "enhanced", "restored", "clean")}
-        figure = spectra.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)
-        figure.savefig(out / f"spectrograms_{epoch:03d}.png", dpi=100)
-        run.file(out / f"spectrograms_{epoch:03d}.png", where)
 
 
 def line(record: dict, epochs: int) -> str:

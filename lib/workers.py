@@ -12,10 +12,11 @@ import pandas as pd
 import psutil
 import torch
 
-from lib import audio, data, losses, pairs, train
+from lib import audio, data, hearing, losses, pairs
 from lib.generator import restore
 from lib.progress import progress
 from lib.spectral import Spectral
+from lib.step import choose_device
 
 PERIOD = 0.5  # s between two looks at the machine
 GOOD_ENOUGH = 0.97  # of the best throughput: within it fewer workers are preferred
@@ -129,7 +130,7 @@ def reading(paths: Sequence[Path], n_samples: int, seed: int = 0) -> pd.DataFram
 def _trial(p, rows: pd.DataFrame, n_workers: int) -> tuple[dict, bool]:
     """Steps with so many workers, and whether the memory became full."""
     torch.manual_seed(p.seed)
-    device = train.choose_device(p.device)
+    device = choose_device(p.device)
     segments = data.PairSegments(pairs.folder(p.corpus), rows, p.segment_length, p.seed)
     batches, step = data.loader(segments, p.batch_size, n_workers, drop_last=True), _step(p, device)
     endless, watch, waited, ended = _without_end(batches), None, 0.0, 0
@@ -156,7 +157,7 @@ def _step(p, device: str):
 
     def step(batch: tuple) -> None:
         enhanced, noisy, clean = (signal.to(device, non_blocking=True) for signal in batch[:3])
-        n_samples, bandwidth_hz = train.lengths_and_bandwidths(batch[3], device)
+        n_samples, bandwidth_hz = hearing.lengths_and_bandwidths(batch[3], device)
         inputs = torch.cat([enhanced, noisy], dim=1) if p.condition_on_noisy else enhanced
         restored = restore(generator, inputs)
         loss = sum(compare(restored, clean, n_samples, bandwidth_hz).values())

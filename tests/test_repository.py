@@ -14,8 +14,8 @@ ORDER = """
     progress jobs params store origin tracking
     audio metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
-    causal spectral waveform generator discriminators losses step
-    checkpoints ship train workers restore baselines listening bench budget
+    causal spectral waveform generator discriminators disturbance losses step
+    checkpoints ship hearing validation train workers restore baselines listening bench budget
 """.split()
 BESIDE = {
     "params",
@@ -31,6 +31,7 @@ HEART = {
     "waveform",
     "generator",
     "discriminators",
+    "disturbance",
     "losses",
     "step",
 }

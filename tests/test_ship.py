@@ -19,7 +19,7 @@ def checkpoint(tmp_path):
     with torch.no_grad():
         learner.average.head.weight.mul_(30)
     keeper = checkpoints.Keeper(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
-    keeper.save_last(checkpoints.Place(epoch=7), ["best.pt"])
+    keeper.save(checkpoints.Place(epoch=7), ["best.pt"])
     return tmp_path / "best.pt", learner
 
 
