@@ -1,6 +1,6 @@
 """The generator that comes with this repository: averaged weights of a training run as float16, and what made them.
 
-python -m lib.ship RUN      write lib/weights/restorer.safetensors from a training run (id, latest or best)
+python -m lib.ship RUN [--checkpoint last]      write lib/weights/restorer.safetensors from a training run (id, latest or best)
 """
 
 import argparse
@@ -69,9 +69,14 @@ def main() -> None:
 
     parser = argparse.ArgumentParser("python -m lib.ship", description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", help="a training run: its id, latest or best")
-    run_id = tracking.find(parser.parse_args().run)
+    parser.add_argument(
+        "--checkpoint", choices=("best", "last", "before_gan"), default="best", help="of the run (default: %(default)s)"
+    )
+    typed = parser.parse_args()
+    run_id = tracking.find(typed.run)
     commit = tracking.tags(run_id).get("git_commit", "")
-    path = write(tracking.download(run_id, "checkpoints/best.pt"), run=run_id, git_commit=commit)
+    checkpoint = tracking.download(run_id, f"checkpoints/{typed.checkpoint}.pt")
+    path = write(checkpoint, run=run_id, checkpoint=typed.checkpoint, git_commit=commit)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, epoch {origin(path)['origin']['epoch']} of run {run_id}")
 
 
