@@ -76,7 +76,7 @@ def main() -> None:
     run_id = tracking.find(typed.run)
     commit = tracking.tags(run_id).get("git_commit", "")
     checkpoint = tracking.download(run_id, f"checkpoints/{typed.checkpoint}.pt")
-    path = write(checkpoint, run=run_id, checkpoint=typed.checkpoint, git_commit=commit)
+    path = write(checkpoint, WEIGHTS, run=run_id, kept_as=typed.checkpoint, git_commit=commit)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, epoch {origin(path)['origin']['epoch']} of run {run_id}")
 
 

@@ -1,6 +1,7 @@
 """The shipped weights: small, in float16, with their origin; as stored they restore what their checkpoint restores."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from lib import audio, checkpoints, deepfilter, degrade, metrics, params, restore, ship
+from lib import audio, checkpoints, deepfilter, degrade, metrics, params, restore, ship, tracking
 from lib.step import Learner
 
 
@@ -40,6 +41,18 @@ def test_the_file_tells_what_made_it(checkpoint, tmp_path):
     assert about["origin"]["epoch"] == 7 and about["origin"]["manifest_sha256"] == "abc"
     with safe_open(path, "pt") as file:
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}
+
+
+def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_told(checkpoint, tmp_path, monkeypatch, capsys):
+    run, _ = tracking.start("train", params.Train, {"channels": 8, "hidden": 32})
+    (tmp_path / "last.pt").write_bytes(checkpoint[0].read_bytes())
+    run.file(tmp_path / "last.pt", "checkpoints")
+    run.finish()
+    monkeypatch.setattr(ship, "WEIGHTS", tmp_path / "mine.safetensors")
+    monkeypatch.setattr(sys, "argv", ["ship", run.id, "--checkpoint", "last"])
+    ship.main()
+    assert f"epoch 7 of run {run.id}" in capsys.readouterr().out
+    assert ship.origin(tmp_path / "mine.safetensors")["origin"]["kept_as"] == "last"
 
 
 def test_what_does_not_fit_is_refused(checkpoint, tmp_path, monkeypatch):
