@@ -20,8 +20,6 @@ from lib.audio import SAMPLE_RATE
 TIMEOUT = 120.0  # s that a batch may take its workers
 NYQUIST_HZ = SAMPLE_RATE / 2
 PASSBAND = 0.91  # of half the sample rate is what the resampler leaves untouched
-OCTAVES_HZ = 62.5 * 2.0 ** np.arange(9)  # 62.5 Hz to 16 kHz
-FADE = 2_400  # samples in which a filter has rung out
 N_DRAWS = 20  # cuts that are tried until one holds speech and noise
 
 
@@ -81,7 +79,6 @@ class Mixtures(Dataset):
         snr_db: one of these, for each item.
         scale: range of the peak of noisy.
         speed: range of the factors that speech, and apart from it noise, is played faster by, pitch and all: other voices.
-        colour_db: standard deviation of a random smooth curve that filters speech, and apart from it noise: other microphones.
         p_second_noise: probability that a second noise sounds along, 0 to 10 dB below the first.
         bandwidth_hz: what each speech file really holds, by its path; 24 kHz for those that are not named.
 
@@ -94,12 +91,12 @@ class Mixtures(Dataset):
 
     def __init__(self, speech: Sequence[Path], noise: Sequence[Path], segment_length: int, seed: int,
                  snr_db: Sequence[float] = (-5, 0, 5, 10, 15), scale: tuple[float, float] = (0.05, 1.0),
-                 speed: tuple[float, float] = (1.0, 1.0), colour_db: float = 0.0, p_second_noise: float = 0.0,
+                 speed: tuple[float, float] = (1.0, 1.0), p_second_noise: float = 0.0,
                  bandwidth_hz: Mapping[Path, float] | None = None):  # fmt: skip
         if not speech or not noise:
             raise ValueError(f"{len(speech)} speech and {len(noise)} noise files, expected at least one of each")
         self.speech, self.noise, self.length, self.seed = list(speech), list(noise), segment_length, seed
-        self.snr_db, self.scale, self.speed, self.colour_db = list(snr_db), scale, speed, colour_db
+        self.snr_db, self.scale, self.speed = list(snr_db), scale, speed
         self.p_second_noise, self.bandwidth_hz = p_second_noise, dict(bandwidth_hz or {})
         self.n_samples = {path: _length_at_48_khz(path) for path in [*self.speech, *self.noise]}
 
@@ -117,7 +114,6 @@ class Mixtures(Dataset):
             start = int(rng.integers(self.n_samples[path] - int(n_samples * speed) + 1))
             noise_path = self.noise[rng.integers(len(self.noise))]
             clean = _faster(audio.read(path, start=start, n_samples=int(n_samples * speed)), speed, n_samples)
-            clean = coloured(clean, self.colour_db, rng)
             try:
                 noise = self._noise(noise_path, n_samples, rng)
                 if rng.random() < self.p_second_noise:
@@ -153,7 +149,7 @@ class Mixtures(Dataset):
         offset = int(rng.integers(max(there - wanted, 0) + 1))
         noise = audio.read(path, start=offset, n_samples=min(wanted, there))
         noise = noise if there >= wanted else degrade.loop(noise, int(rng.integers(there)), wanted)
-        return coloured(_faster(noise, speed, n_samples), self.colour_db, rng)
+        return _faster(noise, speed, n_samples)
 
 
 class Endless(IterableDataset):
@@ -310,23 +306,6 @@ def _padded(signals: Sequence[Tensor]) -> list[Tensor]:
 
 def _with_length(meta: dict, n_samples: int) -> dict:
     return meta if "n_samples" in meta or "clean_len" in meta else meta | {"n_samples": n_samples}
-
-
-def coloured(signal: np.ndarray, colour_db: float, rng: np.random.Generator) -> np.ndarray:
-    """`signal` `[T]` through a random smooth filter without phase: gains in dB of standard deviation `colour_db` at an octave's
-    distance, joined by straight lines over the logarithm of frequency, at most three deviations.
-
-    >>> rng = np.random.default_rng(0)
-    >>> coloured(np.ones(480, np.float32), 0.0, rng).tolist() == [1.0] * 480
-    True
-    """
-    if colour_db == 0:
-        return signal
-    gains_db = np.clip(rng.normal(0, colour_db, len(OCTAVES_HZ)), -3 * colour_db, 3 * colour_db)
-    padded = np.pad(signal, FADE)  # the filter rings to both sides
-    hz = np.fft.rfftfreq(len(padded), 1 / SAMPLE_RATE)
-    curve = np.interp(np.log(np.maximum(hz, 1.0)), np.log(OCTAVES_HZ), gains_db)
-    return np.fft.irfft(np.fft.rfft(padded) * 10 ** (curve / 20), len(padded))[FADE:-FADE].astype(np.float32)
 
 
 def _faster(signal: np.ndarray, speed: float, n_samples: int) -> np.ndarray:

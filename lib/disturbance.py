@@ -5,6 +5,7 @@ differs from P.862: the level is that of the spectrum from 325 to 3250 Hz, table
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +21,8 @@ BINS_OF_BAND = (
 N_BINS, N_BANDS = sum(BINS_OF_BAND), len(BINS_OF_BAND)
 LEVEL = 1e7  # power that both signals are brought to, in steps of 16 bits
 LEVEL_HZ = (325.0, 3250.0)
-NUMERATOR, DENOMINATOR = (
-    (2.740826, -5.4816519, 2.740826),
-    (1.0, -1.9444777, 0.94597794),
-)  # P.862.2's input filter at 16 kHz
+NUMERATOR = (2.740826, -5.4816519, 2.740826)  # of P.862.2's input filter at 16 kHz
+DENOMINATOR = (1.0, -1.9444777, 0.94597794)
 DENSITY, SONES, ZWICKER = 4.84e-4, 0.1866, 0.23  # scales of P.862: power of a band, loudness; exponent of loudness
 SYMMETRIC, ASYMMETRIC = 0.1, 0.0309  # what each disturbance takes off 4.5 points
 N_TOGETHER = 20  # frames, half overlapped, whose worst moments count (a norm of power 6)
@@ -102,6 +101,7 @@ def _input_filter(hz: Tensor) -> Tensor:
     return torch.where(hz > 0, response, 0.0)
 
 
+@cache
 def _tables() -> tuple[Tensor, Tensor, Tensor]:
     """Of each band: threshold of hearing (Terhardt, 1979), width in Bark, exponent of loudness; `[49]` each.
 

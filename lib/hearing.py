@@ -56,7 +56,7 @@ def mixtures(p, rows: pd.DataFrame) -> data.Mixtures:
     every = [path for path, (_, n) in long.items() for _ in range(n)]
     bandwidth_hz = {path: hz for path, (hz, _) in long.items()}
     return data.Mixtures(
-        every, sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, speed, p.colour_db,
+        every, sources.at_48_khz(noise), length, p.seed, settings["snr_db"], scale, speed,
         settings["p_second_noise"], bandwidth_hz,
     )  # fmt: skip
 

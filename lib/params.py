@@ -244,7 +244,6 @@ class Train(Parameters):
     on_the_fly: bool = False
     speed_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     speed_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
-    colour_db: Annotated[float, Field(ge=0, le=12)] = 0.0
     architecture: Literal["spectral", "waveform"] = "spectral"
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
@@ -302,9 +301,9 @@ class Train(Parameters):
                 f"speed_min = {self.speed_min}: expected at most speed_max = {self.speed_max}",
             ),
             (
-                self.on_the_fly or (self.speed_min == self.speed_max == 1 and self.colour_db == 0),
-                f"speed_min = {self.speed_min}, speed_max = {self.speed_max}, colour_db = {self.colour_db}: expected 1.0, 1.0,"
-                " 0.0 unless on_the_fly, since prepared pairs are as they are",
+                self.on_the_fly or self.speed_min == self.speed_max == 1,
+                f"speed_min = {self.speed_min}, speed_max = {self.speed_max}: expected 1.0, 1.0 unless on_the_fly, since prepared"
+                " pairs are as they are",
             ),
             (
                 bool(self.init_run) or not self.init_discriminators,

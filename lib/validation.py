@@ -58,14 +58,14 @@ class Validation:
             scores_restored, maps_restored = discriminators(restored)
             scores_enhanced, _ = discriminators(enhanced)
             on_clean, on_restored, on_enhanced = map(score, (scores_clean, scores_restored, scores_enhanced))
-            seen.append((1, self.compare(restored, clean, n_samples, bandwidth_hz) | {
+            seen.append(self.compare(restored, clean, n_samples, bandwidth_hz) | {
                 "adversarial": losses.adversarial(scores_restored),
                 "features": losses.features(maps_restored, maps_clean),
                 "discriminator": losses.discriminator(scores_clean, scores_restored),
                 "clean_above_enhanced": (on_clean > on_enhanced).float().mean(),
                 "clean_above_restored": (on_clean > on_restored).float().mean(),
                 "score_clean": on_clean.mean(), "score_restored": on_restored.mean(), "score_enhanced": on_enhanced.mean(),
-            }))  # fmt: skip
+            })  # fmt: skip
         discriminators.train()
 
         n_processes = 2 if len(restored_jobs) > 4 else 1
@@ -75,7 +75,8 @@ class Validation:
         ours, before = pd.DataFrame(scores), pd.DataFrame(self.enhanced_scores)
         ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in SELECTION}
         gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in SELECTION}
-        record = {"epoch": epoch} | {f"valid/{name}": _mean(seen, name) for name in seen[0][1]}
+        means = pd.DataFrame([{name: float(term) for name, term in terms.items()} for terms in seen]).mean()
+        record = {"epoch": epoch} | {f"valid/{name}": float(mean) for name, mean in means.items()}
         record |= {f"valid/{name}": float(ours[name].mean()) for name in SCORES}
         record |= {f"valid/gap_closed_{name}": gap for name, gap in gaps.items()}
         return record | {"valid/gap_closed": float(np.mean(list(gaps.values())))}
@@ -95,12 +96,3 @@ def samples(p, judge: Validation, epoch: int, out: Path, run) -> None:
         figure = spectra.spectrograms(order, SAMPLE_RATE, f"{row.id}, epoch {epoch}", row.bandwidth_hz)
         figure.savefig(out / f"spectrograms_{epoch:03d}.png", dpi=100)
         run.file(out / f"spectrograms_{epoch:03d}.png", where)
-
-
-def _mean(seen: list[tuple[int, dict]], name: str) -> float:
-    """Mean over items of a term that batches of unlike size report.
-
-    >>> _mean([(3, {"l1": torch.tensor(1.0)}), (1, {"l1": torch.tensor(5.0)})], "l1")
-    2.0
-    """
-    return float(sum(n * terms[name] for n, terms in seen) / sum(n for n, _ in seen))

@@ -54,11 +54,8 @@ def test_what_lies_behind_an_items_end_does_not_count():
     clean, other = torch.from_numpy(voiced(3.0))[None, None], torch.from_numpy(voiced(3.0, seed=1))[None, None]
     n = 2 * RATE - RATE % 768
     late = torch.cat([clean[..., : n + 768], other[..., n + 768 :]], dim=2)
-    assert (
-        points_lost(late, clean, torch.tensor([n])).item()
-        < 1e-3
-        < points_lost(late, clean, torch.tensor([3 * RATE])).item()
-    )
+    assert points_lost(late, clean, torch.tensor([n])).item() < 1e-3
+    assert points_lost(late, clean, torch.tensor([3 * RATE])).item() > 0.1
 
 
 @pytest.mark.parametrize("n_samples", [100, 9_600, 48_000])
