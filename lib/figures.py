@@ -247,13 +247,13 @@ def curves(
         for name, colour in zip(drawn, _cycle(CYCLE), strict=False):
             values = history[name].to_numpy(float)
             kept = np.isfinite(values)
-            label = name.rpartition("/")[2].removeprefix("grad_norm_")
-            ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=label)
-        if len(names) > 1 and drawn:
-            ax.legend()
+            short = name.rpartition("/")[2].removeprefix("grad_norm_")
+            ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=short)
         shown = history[drawn].to_numpy(float)
         if shown.size and np.nanmin(shown) > 0 and np.nanmax(shown) > 50 * np.nanmin(shown):
             ax.set_yscale("log")
+        if len(names) > 1 and drawn:  # after the scale, by which the emptiest corner is found
+            ax.legend(fontsize=9, ncols=1 + (len(drawn) > 3), framealpha=0.8, frameon=True)
         if not drawn:
             say(ax, "no values")
         elif gan_start_epoch is not None and gan_start_epoch <= epochs.max():

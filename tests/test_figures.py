@@ -113,6 +113,13 @@ def test_curves_shade_the_epochs_with_discriminators_and_leave_gaps_out():
     assert not figures.curves(history, {"LSD (dB)": "valid/lsd_db"}, gan_start_epoch=5).axes[0].patches
 
 
+def test_a_panel_of_several_curves_keeps_its_own_title():
+    history = pd.DataFrame({"epoch": [1, 2], "train/adversarial": [0.5, 0.4], "train/mel": [1.0, 0.8]})
+    ax = figures.curves(history, {"losses of the generator": ["train/adversarial", "train/mel"]}).axes[0]
+    assert ax.get_title(loc="left") == "losses of the generator"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["adversarial", "mel"]
+
+
 def test_right_of_the_line_is_better_for_every_metric():
     rows = {"pesq": (0.2, 0.1, 0.3, 9), "lsd_db": (-1.0, -2.0, -0.5, 9), "mcd_db": (0.5, 0.2, 0.8, 9)}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high", "n_items"])
