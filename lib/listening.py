@@ -58,8 +58,9 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
     """One row for each metric, over the items for which both `restored` and `enhanced` have that score.
 
     Columns: the mean of each system; `difference`, the mean of restored - enhanced, between `low` and `high`, its 95 %
-    bootstrap interval over items; `better`, the share of items that restoring made better; `gap_closed`, a ratio of
-    means (NaN where clean has no finite score); `n_items`.
+    bootstrap interval over items; `p_value` (Wilcoxon's signed-rank test, corrected for the number of metrics after Holm);
+    `better` and `worse`, the shares of items that restoring made so; `gap_closed`, a ratio of means (NaN where clean has no
+    finite score); `n_items`.
 
     Raises:
         ValueError: an item and system have two rows.
@@ -75,12 +76,15 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
             "difference": gain.mean(),
             "low": low,
             "high": high,
+            "p_value": metrics.signed_rank(gain),
             "better": (metrics.SIGN[metric] * gain > 0).mean(),
+            "worse": (metrics.SIGN[metric] * gain < 0).mean(),
             "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]),
             "n_items": len(table),
         }
-    columns = [*SYSTEMS, "difference", "low", "high", "better", "gap_closed", "n_items"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
+    columns = [*SYSTEMS, "difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
+    return table.assign(p_value=metrics.holm(table["p_value"]))
 
 
 def as_text(table: pd.DataFrame) -> str:
@@ -206,15 +210,26 @@ def _headline(table: pd.DataFrame) -> str:
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
     """The lines of a summary as text, the head first."""
-    lines = [["", *SYSTEMS, "difference", "interval", "made better", "gap closed", "items"]]
+    lines = [["", *SYSTEMS, "difference", "interval", "p", "made better", "worse", "gap closed", "items"]]
     for metric, row in table.iterrows():
         interval = f"[{_number(row['low'], metric, '+')}, {_number(row['high'], metric, '+')}]"
-        shares = [f"{100 * row[name]:.0f} %" if np.isfinite(row[name]) else "-" for name in ("better", "gap_closed")]
+        shares = [
+            f"{100 * row[name]:.0f} %" if np.isfinite(row[name]) else "-" for name in ("better", "worse", "gap_closed")
+        ]
         arrow = "↑" if metrics.SIGN[metric] > 0 else "↓"
         means = [_number(row[name], metric) for name in SYSTEMS]
         difference = _number(row["difference"], metric, "+")
-        lines.append([f"{arrow} {_label(metric)}", *means, difference, interval, *shares, f"{row['n_items']:.0f}"])
+        p_value = _p_value(row["p_value"])
+        lines.append(
+            [f"{arrow} {_label(metric)}", *means, difference, interval, p_value, *shares, f"{row['n_items']:.0f}"]
+        )
     return lines
+
+
+def _p_value(value: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
 def _label(metric: str) -> str:

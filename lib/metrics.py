@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 import scipy.fft
 import scipy.signal
+import scipy.stats
 from scipy.ndimage import median_filter
 
 from lib import audio
@@ -258,6 +259,32 @@ def bootstrap_interval(
     drawn = np.random.default_rng(seed).integers(len(values), size=(n_bootstrap, len(values)))
     low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def signed_rank(differences: Sequence[float]) -> float:
+    """P value of Wilcoxon's signed-rank test, two-sided, that paired differences lie about zero; NaN if all are zero or missing.
+
+    >>> round(signed_rank([1.0, 2.0, 3.0, 4.0, 5.0, np.nan]), 4)
+    0.0625
+    """
+    differences = np.asarray(differences, np.float64)
+    differences = differences[np.isfinite(differences)]
+    return float(scipy.stats.wilcoxon(differences).pvalue) if differences.any() else np.nan
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """P values corrected for their number (Holm, 1979); NaN stays and does not count.
+
+    >>> holm([0.01, 0.04, np.nan, 0.03]).tolist()
+    [0.03, 0.06, nan, 0.06]
+    """
+    p_values = np.asarray(p_values, np.float64)
+    order = [i for i in np.argsort(p_values) if np.isfinite(p_values[i])]
+    corrected, largest = np.full(len(p_values), np.nan), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
+        corrected[i] = largest
+    return corrected
 
 
 def _check(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None = None) -> None:

@@ -341,6 +341,8 @@ class Listen(Parameters):
     split: Literal["train", "valid", "test"] = "test"
     n_items: Annotated[int, Field(ge=0)] = 0
     n_players: Annotated[int, Field(ge=0)] = 6
+    n_blind: Annotated[int, Field(ge=0, le=12)] = 6
+    answers: list[Annotated[str, AfterValidator(_file)]] = []
     n_bootstrap: Annotated[int, Field(ge=100)] = 2000
     seed: Seed = 0
     n_processes: Count = 2

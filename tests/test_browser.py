@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import REPO, figures, listening, params, store, tables, tracking
+from lib import REPO, blind, figures, listening, params, store, tables, tracking
 
 README = (REPO / "README.md").read_text()
 SAMPLE_RATE = 48_000
@@ -138,6 +138,88 @@ def test_a_table_sorts_by_a_click_and_searches_without_a_network(browser, tmp_pa
     browser.find_element("css selector", "input[type=search]").send_keys("d.w")
     wait(browser, f"return {shown}.length === 1")
     browser.switch_to.default_content()
+
+
+# -- blind tests ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def blind_pages(tmp_path_factory):
+    """An ABX page of two items and a rating page of one, from disk and in a frame sandboxed as MLflow does it."""
+    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    items = {
+        f"item {i}": {
+            name: 0.1 * np.sin(2 * np.pi * (200 + 100 * k + 10 * i) * t) for k, name in enumerate(listening.SYSTEMS)
+        }
+        for i in range(2)
+    }
+    folder, pair = tmp_path_factory.mktemp("blind"), ("enhanced", "restored")
+    pages = {"abx": blind.abx_page("An ABX test", items, pair, SAMPLE_RATE, n_repeats=2, seed=1)}
+    pages["rating"] = blind.rating_page("A rating", {"item 0": items["item 0"]}, pair, SAMPLE_RATE, seed=1)
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text)
+        frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
+        (folder / f"{name}_frame.html").write_text(f"<!doctype html>{frame}")
+    return folder
+
+
+def start(browser, address, framed):
+    """Open a blind test and begin it."""
+    browser.get(address)
+    if framed:
+        browser.switch_to.frame(0)
+    wait(browser, "return [...document.querySelectorAll('audio')].every(player => player.readyState > 0)")
+    browser.find_element("id", "listener").send_keys("ann")
+    browser.find_element("id", "start").click()
+
+
+def answers_of(browser, path):
+    """The text that a finished page shows, written to a file."""
+    wait(browser, "return !document.getElementById('end').hidden")
+    path.write_text(browser.find_element("css selector", "textarea").get_attribute("value"))
+    browser.switch_to.default_content()
+    return path
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_an_abx_page_is_played_through_with_keys_and_its_answers_are_read(browser, blind_pages, tmp_path, framed):
+    trials = blind.abx_order(["item 0", "item 1"], ("enhanced", "restored"), 2, seed=1)
+    start(browser, (blind_pages / f"abx{'_frame' * framed}.html").as_uri(), framed)
+    body = browser.find_element("tag name", "body")
+    for trial in trials:
+        body.send_keys("x")
+        wait(
+            browser,
+            "return [...document.querySelectorAll('section:not([hidden]) audio')].some(player => !player.paused)",
+        )
+        body.send_keys("a")
+        shown = "document.querySelector('section:not([hidden]) .sound.current kbd')?.textContent"
+        wait(browser, f"return {shown} === 'A'")
+        body.send_keys("1" if trial["x"] == trial["a"] else "2")
+    link_hidden = browser.execute_script("return document.querySelector('#end a').hidden")
+    saved = blind.read(answers_of(browser, tmp_path / "abx.json"))
+    assert link_hidden is framed and saved["listener"] == "ann"
+    assert blind.abx_result([saved])["n_right"] == 4
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(browser, blind_pages, tmp_path, framed):
+    screen = blind.rating_order(["item 0"], ("enhanced", "restored"), seed=1)[0]
+    start(browser, (blind_pages / f"rating{'_frame' * framed}.html").as_uri(), framed)
+    body = browser.find_element("tag name", "body")
+    body.send_keys("\ue007")  # enter, before anything is rated
+    assert browser.find_element("id", "said").text == "Rate every sound first."
+    for i, name in enumerate(screen["systems"]):
+        body.send_keys("ABCDE"[i])
+        wait(
+            browser,
+            f"return document.querySelector('section:not([hidden]) .sound.current kbd')?.textContent === '{'ABCDE'[i]}'",
+        )
+        for _ in range(5 if name == "clean" else 1):
+            body.send_keys("\ue014" if name != "anchor" else "\ue012")  # arrows right and left
+    body.send_keys("\ue007")
+    table = blind.ratings([blind.read(answers_of(browser, tmp_path / "rating.json"))]).set_index("system").rating
+    assert table.to_dict() == {"clean": 55, "enhanced": 51, "restored": 51, "anchor": 49}
 
 
 # -- MLflow's own pages ----------------------------------------------------------------------------------------------

@@ -105,7 +105,15 @@ def test_differences_are_paired_by_item_in_whatever_order_the_rows_are():
 
 def test_lower_is_better_for_distances():
     row = listening.summary(long_table("lsd_db", enhanced=[5, 5, 5, 5], restored=[4, 4, 4, 6]), seed=0).loc["lsd_db"]
-    assert (row["difference"], row["better"]) == (-0.5, 0.75)
+    assert (row["difference"], row["better"], row["worse"]) == (-0.5, 0.75, 0.25)
+
+
+def test_p_values_are_corrected_for_the_number_of_metrics():
+    """Six items that all gain: by chance 2 times in 2^6; of two metrics the other one gains nothing."""
+    scores = long_table("pesq", enhanced=[1.0] * 6, restored=1.0 + np.arange(1, 7) / 10)
+    one = listening.summary(scores, seed=0).p_value
+    both = listening.summary(scores.assign(estoi=RNG.normal(size=len(scores))), seed=0).p_value
+    assert one["pesq"] == pytest.approx(2 / 2**6) and both["pesq"] == pytest.approx(2 * one["pesq"])
 
 
 def test_an_item_without_a_score_is_left_out_of_that_metric_in_every_system():
@@ -133,7 +141,9 @@ def test_the_text_table_says_what_how_many_and_which_way_is_better():
     scores = long_table("pesq", enhanced=[2.0] * 30, restored=[2.25] * 30, clean=[4.5] * 30).assign(lsd_db=1.0)
     head, _, names, pesq, lsd = listening.as_text(listening.summary(scores, seed=0)).splitlines()
     assert head.startswith("30 items")
-    assert pesq.split() == "↑ PESQ wide band (MOS) - 2.00 2.25 4.50 +0.25 [+0.25, +0.25] 100 % 10 % 30".split()
+    assert (
+        pesq.split() == "↑ PESQ wide band (MOS) - 2.00 2.25 4.50 +0.25 [+0.25, +0.25] <.001 100 % 0 % 10 % 30".split()
+    )
     assert lsd.startswith("↓ LSD (dB)")
     assert len(names) == len(pesq) == len(lsd)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from signals import RATE, good_sources, odd_and_bad_speech
 
-from lib import REPO, RUNS, audio, pairs, store, tracking
+from lib import REPO, RUNS, audio, blind, pairs, store, tracking
 
 TINY = {
     "prepare": ["-p", "items_per_utterance", "1", "-p", "n_processes", "1"],
@@ -20,7 +20,7 @@ TINY = {
     "train": (
         "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_dump 1e-3"
     ).split(),
-    "listen": ["-p", "run", "latest", "-p", "n_players", "1", "-p", "n_bootstrap", "200"],
+    "listen": "-p run latest -p n_players 1 -p n_bootstrap 200".split(),
     "workers": (
         "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
@@ -46,6 +46,13 @@ def artifacts(run, path=None):
     return {item.path for item in store.client().list_artifacts(run.info.run_id, path)}
 
 
+def found_each_time():
+    """The answers of a listener who has found X in eight trials of eight."""
+    about = {"kind": "abx", "seed": 1, "items": ["one"], "systems": ["enhanced", "restored"], "n_repeats": 8}
+    order = blind.abx_order(about["items"], about["systems"], about["n_repeats"], about["seed"])
+    return about | {"answers": ["a" if trial["x"] == trial["a"] else "b" for trial in order]}
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     root = good_sources(tmp_path_factory.mktemp("sources"))
@@ -58,8 +65,10 @@ def chain(sources, tmp_path_factory):
     """prepare -> inspect -> check -> train -> listen, and bench, once: the processes by notebook."""
     out = tmp_path_factory.mktemp("executed")
     folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
+    (out / "said.json").write_text(json.dumps(found_each_time()))
     done = {}
     for name, words in TINY.items():
+        words = [*words, "-p", "answers", f"[{out / 'said.json'}]"] if name == "listen" else words
         more = [*folders, "-p", "rir_dir", sources / "rooms"] if name == "prepare" else []
         if name == "bench":  # it reads the files as they are
             more = ["-p", "speech_dir", sources / "speech" / "speaker0", "-p", "noise_dir", sources / "noise"]
@@ -121,6 +130,16 @@ def test_listen_judges_that_run_on_its_test_pairs(chain):
     assert f"{len(test)} items" in text and "LSD" in text
     page = tracking.download(run.info.run_id, "listening.html").read_text()
     assert page.count("<audio ") == 4 and "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_listen_makes_blind_tests_and_reads_their_answers(chain):
+    run = newest("listen")
+    for name, n_sounds in (("abx", 3), ("rating", 6)):
+        page = tracking.download(run.info.run_id, f"{name}.html").read_text()
+        assert page.count("<audio ") == n_sounds and "http://" not in page
+    found = pd.read_csv(tracking.download(run.info.run_id, "tables/abx.csv")).iloc[0]
+    assert (found.n_listeners, found.n_trials, found.n_right) == (1, 8, 8)
+    assert run.data.metrics["abx/p_value"] == pytest.approx(2**-8)
 
 
 def test_the_documented_command_works_in_the_notebooks_folder(chain):

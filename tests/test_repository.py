@@ -15,7 +15,7 @@ ORDER = """
     audio metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
     causal spectral waveform generator discriminators disturbance losses step
-    checkpoints ship hearing validation train workers restore baselines listening bench budget
+    checkpoints ship hearing validation train workers restore baselines listening blind bench budget
 """.split()
 BESIDE = {
     "params",
