@@ -349,6 +349,20 @@ class Listen(Parameters):
     device: Device = "auto"
 
 
+class Compare(Parameters):
+    """`compare`: which runs are held against the first of them, on what."""
+
+    runs: list[Text] = []
+    condition: str = ""
+    corpus: Annotated[str, AfterValidator(lambda value: value and _plain_name(value))] = ""
+    split: Literal["train", "valid", "test"] = "test"
+    n_items: Annotated[int, Field(ge=0)] = 0
+    n_players: Annotated[int, Field(ge=0)] = 2
+    n_bootstrap: Annotated[int, Field(ge=100)] = 2000
+    seed: Seed = 0
+    n_processes: Count = 2
+
+
 class Workers(Parameters):
     """`workers`: which numbers of loader workers are tried, with which training steps."""
 

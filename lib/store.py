@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from lib import RUNS
 
-NOTEBOOKS = ("prepare", "inspect", "check", "train", "listen", "bench", "workers")  # an experiment each
+NOTEBOOKS = ("prepare", "inspect", "check", "train", "listen", "bench", "workers", "compare")  # an experiment each
 
 
 class NoRunError(LookupError):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from signals import RATE, good_sources, odd_and_bad_speech
 
-from lib import REPO, RUNS, audio, blind, pairs, store, tracking
+from lib import REPO, RUNS, audio, blind, metrics, pairs, store, tracking
 
 TINY = {
     "prepare": ["-p", "items_per_utterance", "1", "-p", "n_processes", "1"],
@@ -24,6 +24,7 @@ TINY = {
     "workers": (
         "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
+    "compare": "-p n_items 2 -p n_players 1 -p n_bootstrap 200 -p n_processes 1".split(),
     "bench": (
         "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1] -p n_lag_pairs 5"
     ).split(),
@@ -69,6 +70,10 @@ def chain(sources, tmp_path_factory):
     done = {}
     for name, words in TINY.items():
         words = [*words, "-p", "answers", f"[{out / 'said.json'}]"] if name == "listen" else words
+        if name == "train":  # a second one, for `compare`
+            first = papermill("notebooks/train.ipynb", out / "first.ipynb", *words, "-p", "epochs", "1")
+            assert first.returncode == 0, first.stderr[-3000:]
+        words = [*words, "-p", "condition", "params.corpus = 'demo'"] if name == "compare" else words
         more = [*folders, "-p", "rir_dir", sources / "rooms"] if name == "prepare" else []
         if name == "bench":  # it reads the files as they are
             more = ["-p", "speech_dir", sources / "speech" / "speaker0", "-p", "noise_dir", sources / "noise"]
@@ -140,6 +145,17 @@ def test_listen_makes_blind_tests_and_reads_their_answers(chain):
     found = pd.read_csv(tracking.download(run.info.run_id, "tables/abx.csv")).iloc[0]
     assert (found.n_listeners, found.n_trials, found.n_right) == (1, 8, 8)
     assert run.data.metrics["abx/p_value"] == pytest.approx(2**-8)
+
+
+def test_compare_finds_what_differs_and_scores_the_same_items(chain):
+    run = newest("compare")
+    differing = pd.read_csv(tracking.download(run.info.run_id, "tables/differing_parameters.csv"))
+    assert differing.parameter.tolist() == ["epochs"] and sorted(differing.iloc[0, 1:]) == [1, 2]
+    scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
+    assert scores.groupby("run").item_id.nunique().tolist() == [2, 2] and scores.item_id.nunique() == 2
+    paired = pd.read_csv(tracking.download(run.info.run_id, "tables/paired.csv"))
+    assert set(paired.metric) == set(metrics.NAMES) and (paired.n_items <= 2).all()
+    assert (RUNS / "cache" / "scores").exists()
 
 
 def test_the_documented_command_works_in_the_notebooks_folder(chain):
