@@ -1,15 +1,17 @@
 # make run    install if needed, then the main job on the embedded corpus: prepare, inspect, check, train, listen
 # make test   install if needed, then all tests, in two processes
-# make lab    JupyterLab;  make ui: the MLflow UI;  make lint: ruff and clean notebooks
+# make lab    JupyterLab;  make ui: the MLflow UI;  make sweep: a search over parameters;  make lint: ruff and clean notebooks
 
 PYTHON ?= python3.11
 VENV   ?= .venv
 PORT   ?= 5000
+SWEEP  ?= params/sweep/gan.yaml
+N      ?= 2
 BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
 
-.PHONY: run test lint lab ui install
+.PHONY: run test lint lab ui sweep install
 .DEFAULT_GOAL := run
 
 run: $(DONE)/listen.ipynb
@@ -41,6 +43,9 @@ ui: $(READY)
 	@echo "training runs and charts: http://127.0.0.1:$(PORT)/#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
 	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib import store; print(store.uri())")" \
 		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
+
+sweep: $(READY)
+	$(BIN)/python -m lib.sweep $(SWEEP) --n-processes $(N)
 
 install: $(READY)
 

@@ -87,7 +87,8 @@ def chosen(ids: Sequence[str], condition: str) -> list:
         found = [store.by_id(store.find(one), "train") for one in ids]
     else:
         also = f" and {condition}" if condition else ""
-        found = store.newest_first("train", f"attributes.status = 'FINISHED'{also}")[:MOST_RUNS][::-1]
+        finished = store.newest_first("train", f"attributes.status = 'FINISHED'{also}")
+        found = [run for run in finished if "sweep" not in run.data.tags][:MOST_RUNS][::-1]
     if not 2 <= len(found) <= MOST_RUNS:
         raise ValueError(
             f"runs = {list(ids)}, condition = {condition!r}: {len(found)} runs, expected 2 to {MOST_RUNS} of train"

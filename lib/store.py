@@ -73,7 +73,9 @@ def find(which: str, experiment: str = "train") -> str:
     """
     if which not in ("latest", "best"):
         return by_id(which, experiment).info.run_id
-    finished = newest_first(experiment, "attributes.status = 'FINISHED'")
+    finished = [
+        run for run in newest_first(experiment, "attributes.status = 'FINISHED'") if "sweep" not in run.data.tags
+    ]
     if not finished:
         raise NoRunError(f"{which}: no FINISHED run of {experiment} in {uri()}: run notebooks/{experiment}.ipynb first")
     if which == "latest":

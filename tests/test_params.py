@@ -16,7 +16,7 @@ TRACKED = subprocess.run(
 ).stdout.split()
 NOTEBOOKS = sorted({REPO / path for path in [*TRACKED, *(f"notebooks/{name}.ipynb" for name in NAMES)]})
 NOTEBOOKS = [path for path in NOTEBOOKS if path.exists()]
-VARIANTS = sorted((REPO / "params").glob("*/*"))
+VARIANTS = sorted(path for path in (REPO / "params").glob("*/*") if path.parent.name != "sweep")
 
 
 def model_of(name):
