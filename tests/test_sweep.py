@@ -10,7 +10,7 @@ import pytest
 import yaml
 from signals import good_sources
 
-from lib import REPO, RUNS, pairs, params, plan, sources, store, sweep
+from lib import REPO, RUNS, origin, pairs, params, plan, sources, store, sweep
 
 FILES = sorted((REPO / "params" / "sweep").glob("*.yaml"))
 
@@ -71,6 +71,9 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
+    begun = store.newest_first("train", "params.corpus = 'swept'")[0].data.tags
+    while origin.alive(begun):  # the kernel looks for its parent now and then
+        time.sleep(0.2)
 
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and "2 of 4 points failed" in done.stderr and "no such run" in done.stdout + done.stderr
