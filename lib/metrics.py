@@ -5,10 +5,13 @@ Arguments come as (estimate, reference). What cannot be computed (PESQ of silenc
 never zero. LSD and MCD stop at `bandwidth_hz`, what the clean recording really holds: above it there is nothing to hit.
 """
 
+import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
+from importlib.metadata import version
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import scipy.fft
@@ -16,16 +19,42 @@ import scipy.signal
 import scipy.stats
 from scipy.ndimage import median_filter
 
-from lib import audio
-from lib.audio import SAMPLE_RATE  # the one at which LSD and MCD are defined
+from lib import audio, voice
+from lib.audio import SAMPLE_RATE  # the one at which spectra are compared
 
-NAMES = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
-SIGN = {name: -1 if name.startswith(("lsd", "mcd")) else 1 for name in NAMES}  # times the score: higher is better
-BEST = {"pesq": 4.643888, "estoi": 1.0, "si_sdr_db": np.inf, "lsd_db": 0.0, "lsd_above_4k_db": 0.0, "mcd_db": 0.0}
+NAMES = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")  # what training and comparisons look at
+PITCH = ("f0_error_cents", "voicing_error")
+DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808")
+ALL = (*NAMES, "over_attenuation_db", "pause_level_db", "loudness_difference_lu", *PITCH, *DNSMOS)
+LOWER = (
+    "lsd_db",
+    "lsd_above_4k_db",
+    "mcd_db",
+    "over_attenuation_db",
+    "pause_level_db",
+    "loudness_difference_lu",
+    *PITCH,
+)
+SIGN = {name: -1 if name in LOWER else 1 for name in ALL}  # times the score: higher is better
+BEST = {"pesq": 4.643888, "estoi": 1.0, "si_sdr_db": np.inf} | {  # of the clean recording against itself
+    name: 0.0 for name in LOWER if name != "pause_level_db"
+}
 
 N_FFT, HOP_LENGTH = 2048, 512
 FLOOR_DB = -80.0  # re a full-scale sine; with a floor of -134 dB the score is about silence that nobody hears
 ACTIVE_DB = 40.0  # frames of the reference this far below its loudest one are left out
+PAUSE_FLOOR_DB = -100.0  # re active speech: digital silence
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "soxr",
+    "pesq",
+    "pystoi",
+    "librosa",
+    "pyloudnorm",
+    "speechmos",
+    "onnxruntime",
+)  # that score
 N_MELS, N_CEPSTRA = 80, 24
 
 STEP_RATIO = 1.2  # bandwidth: a band edge falls within this ratio of frequencies ...
@@ -138,6 +167,33 @@ def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> floa
         np.random.set_state(state)
 
 
+def over_attenuation_db(estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float) -> float:
+    """What is missing, in dB: the mean over frames and bins of `reference - estimate` where that is positive, 0 elsewhere.
+
+    Levels, frames and bins are those of `lsd_db`; what is too much costs nothing, so that a louder signal scores better.
+    """
+    _check(estimate, reference, sample_rate)
+    bins = np.fft.rfftfreq(N_FFT, 1 / sample_rate) < bandwidth_hz
+    estimate, reference = (levels[:, bins] for levels in active_levels_db(estimate, reference))
+    return float(np.mean(np.maximum(reference - estimate, 0.0))) if reference.size else np.nan
+
+
+def pause_level_db(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
+    """Level of `estimate` in the pauses of `reference`, in dB re the level of `reference` where it is active.
+
+    Pauses are the frames (Hann 2048, hop 512, at 48 kHz) that `lsd_db` leaves out. The lowest is -100 dB, digital silence; NaN
+    where the reference has no pause, or nothing but pauses. The energy that a stage adds in silence is the difference of two.
+    """
+    _check(estimate, reference, sample_rate)
+    framed = [frames_of(np.asarray(signal, np.float32)) for signal in (estimate, reference)]
+    energy, energy_reference = (np.mean((frames * _window()) ** 2, axis=1) for frames in framed)
+    active = _active(energy_reference)
+    if active.all() or not active.any():
+        return np.nan
+    ratio = energy[~active].mean() / energy_reference[active].mean()
+    return float(10 * np.log10(max(ratio, 10 ** (PAUSE_FLOOR_DB / 10))))
+
+
 def scores(
     estimate: np.ndarray,
     reference: np.ndarray,
@@ -145,7 +201,7 @@ def scores(
     bandwidth_hz: float,
     names: Sequence[str] = NAMES,
 ) -> dict[str, float]:
-    """The scores `names` (of `NAMES`) of one estimate. Raises `KeyError` for a name that there is not."""
+    """The scores `names` (of `ALL`) of one estimate. Raises `KeyError` for a name that there is not."""
     pair, limits = (estimate, reference), (sample_rate, bandwidth_hz)
     score = {
         "pesq": lambda: pesq_wb(*pair, sample_rate),
@@ -154,8 +210,39 @@ def scores(
         "lsd_db": lambda: lsd_db(*pair, *limits),
         "lsd_above_4k_db": lambda: lsd_db(*pair, *limits, above_hz=4000.0),
         "mcd_db": lambda: mcd_db(*pair, *limits),
+        "over_attenuation_db": lambda: over_attenuation_db(*pair, *limits),
+        "pause_level_db": lambda: pause_level_db(*pair, sample_rate),
+        "loudness_difference_lu": lambda: voice.loudness_difference_lu(*pair, sample_rate),
     }
-    return {name: score[name]() for name in names}
+    several = {PITCH: lambda: voice.pitch(*pair, sample_rate), DNSMOS: lambda: voice.dnsmos(estimate, sample_rate)}
+    found = {name: score[name]() for name in names if name in score}
+    for group, compute in several.items():
+        found |= compute() if set(group) & set(names) else {}
+    return {name: found[name] for name in names}
+
+
+def scores_kept(
+    estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float, names: Sequence[str] = NAMES
+) -> dict[str, float]:
+    """As `scores`, but what was computed once for the same samples, by the same code and packages, is read from a file."""
+    from lib.cached import kept
+
+    signals = hashlib.sha256(np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes())
+    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), code()]
+    found = {}
+    for group in (NAMES, tuple(name for name in ALL if name not in NAMES)):
+        if wanted := [name for name in group if name in names]:
+            found |= kept(
+                "scores", [*about, wanted], lambda: scores(estimate, reference, sample_rate, bandwidth_hz, wanted)
+            )
+    return {name: found[name] for name in names}
+
+
+@cache
+def code() -> list[str]:
+    """What scores follow from besides the signals: the versions of the packages, and the hash of our own files."""
+    own = b"".join(Path(module).read_bytes() for module in (__file__, voice.__file__, audio.__file__))
+    return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(own).hexdigest()]
 
 
 def score_all(
@@ -164,6 +251,7 @@ def score_all(
     n_processes: int = 1,
     names: Sequence[str] = NAMES,
     total: int | None = None,
+    score: Callable = scores,
 ) -> list[dict[str, float]]:
     """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order.
 
@@ -175,16 +263,17 @@ def score_all(
         n_processes: 1 works here; more are joblib workers of one thread each.
         names: which scores.
         total: the number of jobs, for the progress bar, where `jobs` has no length.
+        score: `scores`, or `scores_kept`, which computes nothing twice.
     """
     from lib.progress import progress
 
     total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
-    return list(progress(_score_each(jobs, sample_rate, n_processes, names), "scores", total))
+    return list(progress(_score_each(jobs, sample_rate, n_processes, names, score), "scores", total))
 
 
-def _score_each(jobs, sample_rate, n_processes, names):
+def _score_each(jobs, sample_rate, n_processes, names, score):
     if n_processes == 1:
-        yield from (scores(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
+        yield from (score(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
         return
     from joblib import delayed
 
@@ -194,7 +283,7 @@ def _score_each(jobs, sample_rate, n_processes, names):
     # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
     with workers(n_processes) as pool:
         while batch := list(islice(jobs, 8 * n_processes)):
-            yield from pool(delayed(scores)(e, r, sample_rate, bw, names) for e, r, bw in batch)
+            yield from pool(delayed(score)(e, r, sample_rate, bw, names) for e, r, bw in batch)
 
 
 def bandwidth_hz(signal: np.ndarray, sample_rate: int) -> float:
@@ -306,8 +395,13 @@ def _active_power(*signals: np.ndarray) -> list[np.ndarray]:
     """Power `[frames, F]` re a full-scale sine, of the frames in which the last signal is active."""
     framed = [frames_of(np.asarray(signal, np.float32)) for signal in signals]
     loudness = np.mean((framed[-1] * _window()) ** 2, axis=1)
-    active = (loudness >= loudness.max() * 10 ** (-ACTIVE_DB / 10)) & (loudness > 0)
+    active = _active(loudness)
     return [power(frames[active]) for frames in framed]
+
+
+def _active(energy: np.ndarray) -> np.ndarray:
+    """Which frames are within 40 dB of the loudest."""
+    return (energy >= energy.max() * 10 ** (-ACTIVE_DB / 10)) & (energy > 0)
 
 
 def power(frames: np.ndarray) -> np.ndarray:

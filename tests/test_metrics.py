@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import firwin, lfilter
 
-from lib import audio, metrics
+from lib import audio, cached, metrics
 
 RATE = 48_000
 FULL_HZ = 24_000.0
@@ -135,13 +135,14 @@ def test_clean_scores_best_against_itself():
     clean = speech_like()
     result = metrics.scores(clean, clean, RATE, FULL_HZ)
     assert tuple(result) == metrics.NAMES
-    assert result == pytest.approx(metrics.BEST, abs=1e-4)
+    assert result == pytest.approx({name: metrics.BEST[name] for name in metrics.NAMES}, abs=1e-4)
 
 
 def test_every_score_falls_with_more_noise_in_the_sense_of_its_sign():
     clean = speech_like()
     better, worse = (metrics.scores(clean + noise(3, level), clean, RATE, FULL_HZ) for level in (0.001, 0.02))
-    for name, sign in metrics.SIGN.items():
+    for name in metrics.NAMES:
+        sign = metrics.SIGN[name]
         assert sign * metrics.BEST[name] > sign * better[name] > sign * worse[name], name
     assert 1.0 < worse["pesq"] < better["pesq"] < 4.65
 
@@ -162,6 +163,42 @@ def test_scores_of_silence_that_cannot_be_computed_are_missing(estimate, referen
     missing = {name for name, value in result.items() if np.isnan(value)}
     distances = {"lsd_db", "lsd_above_4k_db", "mcd_db"}  # a silent estimate has a distance
     assert missing == (set(metrics.NAMES) - distances if reference else set(metrics.NAMES))
+
+
+@pytest.mark.parametrize("gain_db, missing_db", [(-6.0, 6.0), (6.0, 0.0)])
+def test_what_is_missing_is_counted_and_what_is_too_much_is_not(gain_db, missing_db):
+    clean = noise()
+    found = metrics.over_attenuation_db(clean * 10 ** (gain_db / 20), clean, RATE, FULL_HZ)
+    assert found == pytest.approx(missing_db, abs=0.01)
+
+
+def test_the_level_in_pauses_is_that_of_the_noise_there():
+    speech = noise(4, 0.1) * (np.arange(4 * RATE) // RATE % 2 == 0)  # two of four seconds, at -20 dB
+    added = noise(4, 0.001, seed=1)  # 40 dB below
+    assert metrics.pause_level_db(speech + added, speech, RATE) == pytest.approx(-40.0, abs=0.2)
+    assert metrics.pause_level_db(speech, speech, RATE) < -60  # frames at the edges hold a little speech
+    assert metrics.pause_level_db(0 * speech, speech, RATE) == -100.0
+    assert np.isnan(metrics.pause_level_db(noise(), noise(), RATE))  # no pause
+
+
+def test_what_is_kept_equals_what_is_computed_and_is_not_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(cached, "RUNS", tmp_path)
+    clean = speech_like(1)
+    arguments = (clean + noise(1, 0.01), clean, RATE, FULL_HZ)
+    wanted = metrics.scores(*arguments, metrics.ALL)
+    assert metrics.scores_kept(*arguments, metrics.ALL) == pytest.approx(wanted, nan_ok=True)
+    monkeypatch.setattr(metrics, "scores", lambda *_: pytest.fail("computed again"))
+    assert metrics.scores_kept(*arguments, metrics.ALL) == pytest.approx(wanted, nan_ok=True)
+    assert metrics.scores_kept(*arguments) == {name: wanted[name] for name in metrics.NAMES}
+
+
+def test_a_file_of_scores_that_was_cut_off_is_written_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(cached, "RUNS", tmp_path)
+    assert cached.kept("x", [1], lambda: 5.0) == 5.0
+    file = next(tmp_path.rglob("*.json"))
+    file.write_text("5.")
+    file.write_text('{"a": ')
+    assert cached.kept("x", [1], lambda: 6.0) == 6.0 and cached.kept("x", [1], lambda: 7.0) == 6.0
 
 
 def test_a_tenth_of_a_second_is_too_short_for_pesq_and_estoi_and_fine_for_the_rest():

@@ -12,7 +12,7 @@ import lib
 
 ORDER = """
     progress jobs params store origin tracking
-    audio metrics figures spectra tables
+    cached audio voice metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
     causal spectral waveform generator discriminators disturbance losses step
     checkpoints ship hearing validation train workers restore baselines listening blind comparison sweep bench budget

@@ -1,0 +1,32 @@
+"""Values that are computed once: small JSON files below `runs/cache`, named by the hash of all that the value follows from."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from lib import RUNS
+
+
+def kept(kind: str, about: Any, compute: Callable[[], Any]) -> Any:
+    """`compute()`, or what it gave when it was last asked for with an equal `about`.
+
+    Processes may ask at the same time; a file that was cut off by a kill is computed again.
+
+    Args:
+        kind: folder of such values, e.g. "scores".
+        about: all that the value follows from, the versions of what computes it among it; as JSON.
+        compute: gives what JSON holds; NaN and infinity are among it.
+    """
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    path = RUNS / "cache" / kind / key[:2] / f"{key[2:40]}.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        value = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(value))
+    part.replace(path)
+    return value
