@@ -8,8 +8,10 @@
 Each is fitted for LSD and, apart from that, for PESQ: so it is as good as it can be in either.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ import scipy.signal
 
 from lib import deepfilter, degrade, jobs, metrics, pairs
 from lib.audio import SAMPLE_RATE
+from lib.cached import kept
 
 SCORES = ("lsd_db", "pesq")
 GRIDS = {
@@ -119,11 +122,19 @@ def _scored(
 
 def _score_pair(corpus: str, row: dict, every: list, curve: np.ndarray) -> list[dict]:
     signals = pairs.load(corpus, pd.Series(row))
+    parts = [hashlib.sha256(signals[name].tobytes()).hexdigest() for name in pairs.SIGNALS]
+    own = [hashlib.sha256(data).hexdigest() for data in (curve.tobytes(), Path(__file__).read_bytes())]
+    about = [*parts, row["bandwidth_hz"], every, *own, metrics.code(), deepfilter.identity()]
+    scores = kept("baselines", about, lambda: _scores_of(signals, row["bandwidth_hz"], every, curve))
+    return [{"item_id": row["id"]} | one for one in scores]
+
+
+def _scores_of(signals: Mapping[str, np.ndarray], bandwidth_hz: float, every: list, curve: np.ndarray) -> list[dict]:
     found = []
     for method, setting in every:
         output = apply(method, setting, signals, curve)
-        scores = metrics.scores(output, signals["clean"], SAMPLE_RATE, row["bandwidth_hz"], SCORES)
-        found.append({"item_id": row["id"], "method": method, "setting": setting} | scores)
+        scores = metrics.scores(output, signals["clean"], SAMPLE_RATE, bandwidth_hz, SCORES)
+        found.append({"method": method, "setting": setting} | scores)
     return found
 
 

@@ -112,7 +112,7 @@ def scored(run, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.Dat
         names = []
 
         def jobs():
-            for row, signals in restore.restore_pairs(generator, corpus, rows):
+            for row, signals in restore.restore_pairs({"restored": generator}, corpus, rows):
                 names.append(row["item_id"])
                 yield signals["restored"], signals["clean"], row["bandwidth_hz"]
 

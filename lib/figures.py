@@ -27,6 +27,15 @@ LABELS = {  # of scores: what to call them, their unit, and the decimals worth s
     "lsd_db": ("LSD", "dB", 2),
     "lsd_above_4k_db": ("LSD above 4 kHz", "dB", 2),
     "mcd_db": ("MCD", "dB", 2),
+    "over_attenuation_db": ("missing", "dB", 2),
+    "pause_level_db": ("pauses re speech", "dB", 1),
+    "loudness_difference_lu": ("loudness off by", "LU", 2),
+    "f0_error_cents": ("F0 off by", "cents", 1),
+    "voicing_error": ("voicing error", "", 3),
+    "dnsmos_sig": ("DNSMOS voice", "", 2),
+    "dnsmos_bak": ("DNSMOS background", "", 2),
+    "dnsmos_ovrl": ("DNSMOS overall", "", 2),
+    "dnsmos_p808": ("DNSMOS P.808", "", 2),
 }
 STYLE = {
     "axes.axisbelow": True,
@@ -224,6 +233,45 @@ def timbre_profile(table: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
+@styled
+def timbre_change(table: pd.DataFrame, title: str = "") -> Figure:
+    """The timbre profile before and after: each ERB band re clean, median and quartiles; all items, and below them by SNR.
+
+    Args:
+        table: a row for each item, system and band: columns `system snr_db hz change_db`, as from `verify.band_change`.
+    """
+    figure, axes = blank(2, 5, height=7.2, sharey="row", height_ratios=[3, 2])
+    grid, whole = axes[0].get_gridspec(), axes[0]
+    groups, names = classes(table["snr_db"])
+    places = range(min(len(names), 5)) if len(names) > 1 else []
+    for ax in [*axes[1:5], *axes[5 + len(places) :]]:
+        ax.remove()
+    whole.set_subplotspec(grid[0, :] if len(places) else grid[:, :])
+    _before_and_after(whole, table)
+    for place, ax in zip(places, axes[5:], strict=False):
+        _before_and_after(ax, table[groups == place])
+        ax.set_title(f"{names[place]} dB SNR", fontsize=11)
+        _erb_axis(ax, (250, 1000, 4000, 16_000))
+    if len(table):
+        whole.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        whole.text(1, 0, " as clean", transform=whole.get_yaxis_transform(), va="center", fontsize=11)
+        _erb_axis(whole, (100, 250, 500, 1000, 2000, 4000, 8000, 16_000))
+    else:
+        say(whole, "no items")
+    whole.set_ylabel("re clean (dB)")
+    figure.supxlabel("frequency (Hz), ERB scale; medians, and quartiles shaded", fontsize=13)
+    figure.suptitle(title)
+    return figure
+
+
+def _before_and_after(ax: Axes, table: pd.DataFrame) -> None:
+    for system in [name for name in ("enhanced", "restored") if (table["system"] == name).any()]:
+        change = table[table["system"] == system].groupby("hz")["change_db"]
+        hz = _erb(np.array(sorted(change.groups)))
+        ax.fill_between(hz, change.quantile(0.25), change.quantile(0.75), color=COLOURS[system], alpha=0.2, linewidth=0)
+        ax.plot(hz, change.median(), color=COLOURS[system], marker="o", markersize=3, label=system)
+
+
 # -- training and scores ---------------------------------------------------------------------------------------------
 
 
@@ -291,7 +339,7 @@ def differences(table: pd.DataFrame, title: str = "restored against enhanced") -
     """Paired differences with their 95 % intervals, a row for each metric in its own unit; right of the line is better.
 
     Args:
-        table: as from `listening.summary`: an index of metrics, columns `difference low high n_items`.
+        table: as from `evaluation.summary`: an index of metrics, columns `difference low high n_items`.
     """
     figure, axes = blank(max(len(table), 1), 1, height=1.5 + 0.72 * max(len(table), 2))
     if not len(table):
@@ -328,24 +376,60 @@ def differences(table: pd.DataFrame, title: str = "restored against enhanced") -
 
 
 @styled
+def distributions(
+    scores: pd.DataFrame, names: Sequence[str], title: str = "restored - enhanced, item by item"
+) -> Figure:
+    """How the paired differences of each score are spread: what gained is blue, what lost orange, the mean a line.
+
+    Args:
+        scores: long, as `evaluation.score_table` gives it: columns `item_id`, `system` and `names`.
+    """
+    figure, axes = _grid(len(names))
+    for ax, name in zip(axes, names, strict=False):
+        wide = scores.pivot(index="item_id", columns="system", values=name).reindex(columns=["restored", "enhanced"])
+        gain = (wide["restored"] - wide["enhanced"]).to_numpy(float)
+        gain = gain[np.isfinite(gain)]
+        label, unit, digits = LABELS.get(name, (name, "", 2))
+        ax.set_title(f"{label} ({unit})" if unit else label, loc="left")
+        if not len(gain):
+            say(ax, "no values")
+            continue
+        reach = max(np.abs(np.quantile(gain, [0.01, 0.99]))) or 1.0
+        edges = np.linspace(-reach, reach, 2 * 15 + 1)  # zero is an edge
+        counts, _ = np.histogram(gain.clip(-reach, reach), edges)
+        sides = np.sign(metrics.SIGN[name] * (edges[:-1] + edges[1:]))
+        ax.bar(edges[:-1], counts, np.diff(edges), align="edge", color=np.where(sides > 0, CYCLE[0], CYCLE[1]))
+        ax.axvline(gain.mean(), color="black", linewidth=1.5)
+        worse = np.mean(metrics.SIGN[name] * gain < 0)
+        ax.text(0.98, 0.95, f"mean {gain.mean():+.{digits}f}\n{100 * worse:.0f} % worse", transform=ax.transAxes, ha="right",
+                va="top", fontsize=10)  # fmt: skip
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.set_ylim(0, 1.25 * max(counts))
+    for ax in axes[:: 2 if len(names) == 4 else 3]:
+        ax.set_ylabel("items")
+    figure.suptitle(title)
+    return figure
+
+
+@styled
 def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str = "") -> Figure:
     """Mean score of each system with its 95 % bootstrap interval against `by`; many numbers are taken in five classes.
 
     Clean is left out: its score is the same everywhere, and far off.
 
     Args:
-        scores: long, as `listening.score_table` gives it: columns `system`, `by` and `metric`.
+        scores: long, as `evaluation.score_table` gives it: columns `system`, `by` and `metric`.
     """
     figure, axes = blank(1, 1)
     ax = axes[0]
     scores = scores[np.isfinite(scores[metric].to_numpy(float)) & scores[by].notna() & (scores["system"] != "clean")]
     systems = [name for name in COLOURS if (scores["system"] == name).any()]
-    classes, names = _classes(scores[by])
+    groups, names = classes(scores[by])
     counted = [0] * len(names)
     for i, system in enumerate(systems):
         at, means, intervals = [], [], []
         for place in range(len(names)):
-            values = scores.loc[(scores["system"] == system) & (classes == place), metric].to_numpy(float)
+            values = scores.loc[(scores["system"] == system) & (groups == place), metric].to_numpy(float)
             counted[place] = max(counted[place], len(values))
             if len(values):
                 at.append(place + 0.08 * (i - (len(systems) - 1) / 2))
@@ -438,8 +522,8 @@ def _erb_axis(ax: Axes, ticks: Sequence[int]) -> None:
     ax.set_xticks(_erb(ticks), [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks])
 
 
-def _classes(column: pd.Series) -> tuple[pd.Series, list[str]]:
-    """The class of each value (0, 1, ...) and the names of the classes."""
+def classes(column: pd.Series) -> tuple[pd.Series, list[str]]:
+    """The class of each value (0, 1, ...) and the names of the classes: five ranges where there are more than six numbers."""
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= 6:
         names = sorted(column.unique())
         return column.map({name: i for i, name in enumerate(names)}), [

@@ -1,7 +1,7 @@
-"""What it did to the voice, to see and to hear: scores with their intervals, players, one HTML page that holds all.
+"""What it did to the voice, to see and to hear: players, and one HTML page that holds them with scores and pictures.
 
-Scores come as a long table: a row for each item and system, the columns `item_id system snr_db speaker noise` and one
-for each metric. `python -m lib.listening` shows where the newest listening run left its table and its page.
+Scores come as the long table of `lib.evaluation`. `python -m lib.listening` shows where the newest listening run left its
+table and its page.
 """
 
 import base64
@@ -17,93 +17,17 @@ import soundfile
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import figures, metrics, spectra
+from lib import evaluation, figures, metrics, spectra
 
-SYSTEMS = tuple(figures.COLOURS)  # noisy, enhanced, restored, clean: the order of tables, players and keys
 PAGE_SECONDS = 8.0  # of each player on the page; MLflow shows no file above 50 MB
-
-
-# -- scores ----------------------------------------------------------------------------------------------------------
-
-
-def score_table(
-    items: Iterable[tuple[dict, Mapping[str, np.ndarray]]],
-    sample_rate: int,
-    n_processes: int = 1,
-    n_items: int | None = None,
-) -> pd.DataFrame:
-    """Scores of each system of each item against its clean signal.
-
-    Args:
-        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and whatever else the table is to hold) and
-            its signals (system -> `[T]`), `clean` among them. May be a generator that restores: few are held at a time.
-        sample_rate: of all signals, Hz.
-        n_items: their number, for the progress bar, where `items` is a generator.
-    """
-    rows = []
-
-    def jobs():
-        for row, signals in items:
-            for system in SYSTEMS:
-                if system in signals:
-                    rows.append(row | {"system": system})
-                    yield signals[system], signals["clean"], row["bandwidth_hz"]
-
-    n_items = len(items) if hasattr(items, "__len__") else n_items
-    scores = metrics.score_all(jobs(), sample_rate, n_processes, total=n_items and n_items * len(SYSTEMS))
-    return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
-
-
-def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.DataFrame:
-    """One row for each metric, over the items for which both `restored` and `enhanced` have that score.
-
-    Columns: the mean of each system; `difference`, the mean of restored - enhanced, between `low` and `high`, its 95 %
-    bootstrap interval over items; `p_value` (Wilcoxon's signed-rank test, corrected for the number of metrics after Holm);
-    `better` and `worse`, the shares of items that restoring made so; `gap_closed`, a ratio of means (NaN where clean has no
-    finite score); `n_items`.
-
-    Raises:
-        ValueError: an item and system have two rows.
-    """
-    rows = {}
-    for metric in [name for name in metrics.NAMES if name in scores]:
-        table = scores.pivot(index="item_id", columns="system", values=metric).reindex(columns=list(SYSTEMS))
-        table = table[np.isfinite(table["restored"]) & np.isfinite(table["enhanced"])]
-        gain = table["restored"] - table["enhanced"]
-        low, high = metrics.bootstrap_interval(gain, seed, n_bootstrap)
-        rows[metric] = {
-            **table.mean(),
-            "difference": gain.mean(),
-            "low": low,
-            "high": high,
-            "p_value": metrics.signed_rank(gain),
-            "better": (metrics.SIGN[metric] * gain > 0).mean(),
-            "worse": (metrics.SIGN[metric] * gain < 0).mean(),
-            "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]),
-            "n_items": len(table),
-        }
-    columns = [*SYSTEMS, "difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
-    return table.assign(p_value=metrics.holm(table["p_value"]))
-
-
-def as_text(table: pd.DataFrame) -> str:
-    """A `summary` for the terminal; arrows show the better direction."""
-    lines = _cells(table)
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    ]
-    return "\n".join([_headline(table), "", *(line.rstrip() for line in text)])
 
 
 def as_html(table: pd.DataFrame) -> str:
     """A `summary` as an HTML table."""
-    head, *body = _cells(table)
+    head, *body = evaluation.cells(table)
     rows = "".join(f"<tr><th>{_escape(line[0])}</th>{_tds(line[1:])}</tr>" for line in body)
     columns = "".join(f"<th>{_escape(name)}</th>" for name in head)
-    return f'<table class="scores"><caption>{_escape(_headline(table))}</caption><tr>{columns}</tr>{rows}</table>'
+    return f'<table class="scores"><caption>{_escape(evaluation.headline(table))}</caption><tr>{columns}</tr>{rows}</table>'
 
 
 # -- players ---------------------------------------------------------------------------------------------------------
@@ -152,6 +76,7 @@ def page(
     plots: Mapping[str, Figure],
     sample_rate: int,
     note: str = "",
+    seconds: float = PAGE_SECONDS,
 ) -> str:
     """One self-contained HTML page: it plays from disk, from a mail and inside MLflow's sandboxed frame.
 
@@ -159,32 +84,32 @@ def page(
         title: the run.
         table: the `summary` of all items.
         scores: the long table of scores; the items' own scores are taken from it.
-        items: as for `score_table`; the first `PAGE_SECONDS` of each are shown. One takes about 2 MB.
+        items: pairs of a row and its signals, as for `evaluation.score_table`.
         plots: caption -> figure.
         note: a paragraph below the title, e.g. corpus and checkpoint.
+        seconds: of each item that are shown; 8 s of one take about 2 MB.
     """
     parts = [f"<h1>{_escape(title)}</h1>", f"<p>{_escape(note)}</p>" if note else "", as_html(table)]
     parts += [_image(figure, caption) for caption, figure in plots.items()]
     parts += ["<h2>Listen</h2>", HELP]
-    parts += [_item(row, signals, scores, sample_rate) for row, signals in items]
+    parts += [_item(row, signals, scores, sample_rate, seconds) for row, signals in items]
     return PAGE.format(title=_escape(title), style=STYLE, body="\n".join(parts), script=SCRIPT)
 
 
-def _item(row: dict, signals: Mapping[str, np.ndarray], scores: pd.DataFrame, sample_rate: int) -> str:
-    names = [name for name in SYSTEMS if name in signals]
-    short = {name: np.asarray(signals[name])[: round(PAGE_SECONDS * sample_rate)] for name in names}
+def _item(row: dict, signals: Mapping[str, np.ndarray], scores: pd.DataFrame, sample_rate: int, seconds: float) -> str:
+    short = {name: np.asarray(signal)[: round(seconds * sample_rate)] for name, signal in signals.items()}
     own = scores[scores["item_id"] == row["item_id"]].set_index("system")
     shown = [name for name in metrics.NAMES if name in own]
-    head = "".join(f"<th>{_escape(_label(name))}</th>" for name in shown)
+    head = "".join(f"<th>{_escape(evaluation.label(name))}</th>" for name in shown)
     lines = ""
-    for key, name in enumerate(names, start=1):
-        cells = [_number(own.at[name, metric], metric) if name in own.index else "" for metric in shown]
+    for key, name in enumerate(short, start=1):
+        cells = [evaluation.number(own.at[name, metric], metric) if name in own.index else "" for metric in shown]
         # 16 bits: a third smaller, and its noise is 98 dB down
         tag = player(short[name], sample_rate, f"{row['item_id']} {name}", "PCM_16")
-        swatch = f'<i style="background:{figures.COLOURS[name]}"></i>'
+        swatch = f'<i style="background:{figures.COLOURS.get(name, figures.CYCLE[2])}"></i>'
         lines += f"<tr><th><kbd>{key}</kbd> {swatch} {name}</th><td>{tag}</td>{_tds(cells)}</tr>\n"
     about = [f"SNR {row['snr_db']:.1f} dB" if "snr_db" in row else "", row.get("speaker", ""), row.get("noise", "")]
-    picture = spectra.spectrograms(short, sample_rate, bandwidth_hz=row.get("bandwidth_hz"), max_seconds=PAGE_SECONDS)
+    picture = spectra.spectrograms(short, sample_rate, bandwidth_hz=row.get("bandwidth_hz"), max_seconds=seconds)
     return (
         f'<section class="item" tabindex="0"><h3>{_escape(row["item_id"])} '
         f"<small>{_escape(', '.join(str(part) for part in about if part))}</small></h3>"
@@ -202,46 +127,6 @@ def _image(figure: Figure, caption: str = "") -> str:
     return f'<figure>{text}<img alt="{_escape(caption)}" src="data:image/png;base64,{data}"></figure>'
 
 
-def _headline(table: pd.DataFrame) -> str:
-    numbers = sorted(set(table["n_items"]))
-    n = " to ".join(str(n) for n in (numbers if len(numbers) < 2 else [numbers[0], numbers[-1]])) or "no"
-    return f"{n} items; difference: restored - enhanced, paired, with its 95 % bootstrap interval"
-
-
-def _cells(table: pd.DataFrame) -> list[list[str]]:
-    """The lines of a summary as text, the head first."""
-    lines = [["", *SYSTEMS, "difference", "interval", "p", "made better", "worse", "gap closed", "items"]]
-    for metric, row in table.iterrows():
-        interval = f"[{_number(row['low'], metric, '+')}, {_number(row['high'], metric, '+')}]"
-        shares = [
-            f"{100 * row[name]:.0f} %" if np.isfinite(row[name]) else "-" for name in ("better", "worse", "gap_closed")
-        ]
-        arrow = "↑" if metrics.SIGN[metric] > 0 else "↓"
-        means = [_number(row[name], metric) for name in SYSTEMS]
-        difference = _number(row["difference"], metric, "+")
-        p_value = _p_value(row["p_value"])
-        lines.append(
-            [f"{arrow} {_label(metric)}", *means, difference, interval, p_value, *shares, f"{row['n_items']:.0f}"]
-        )
-    return lines
-
-
-def _p_value(value: float) -> str:
-    if not np.isfinite(value):
-        return "-"
-    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-
-
-def _label(metric: str) -> str:
-    name, unit, _ = figures.LABELS.get(metric, (metric, "", 2))
-    return f"{name} ({unit})" if unit else name
-
-
-def _number(value: float, metric: str, sign: str = "") -> str:
-    digits = figures.LABELS.get(metric, (metric, "", 2))[2]
-    return f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-"
-
-
 def _tds(cells: Sequence[str]) -> str:
     return "".join(f"<td>{_escape(cell)}</td>" for cell in cells)
 
@@ -250,7 +135,7 @@ def _escape(text: object) -> str:
     return html.escape(str(text))
 
 
-HELP = """<p>The keys <kbd>1</kbd> to <kbd>4</kbd> switch between the signals of the framed item at the same place;
+HELP = """<p>The keys <kbd>1</kbd>, <kbd>2</kbd>, ... switch between the signals of the framed item at the same place;
 <kbd>space</kbd> pauses. Levels are those of the files.</p>"""
 
 STYLE = """

@@ -23,6 +23,7 @@ from lib import audio, voice
 from lib.audio import SAMPLE_RATE  # the one at which spectra are compared
 
 NAMES = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")  # what training and comparisons look at
+SELECTION = ("lsd_db", "mcd_db", "pesq")  # by which epochs are chosen and items put in order; the GAN has no say in it
 PITCH = ("f0_error_cents", "voicing_error")
 DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808")
 ALL = (*NAMES, "over_attenuation_db", "pause_level_db", "loudness_difference_lu", *PITCH, *DNSMOS)

@@ -68,6 +68,11 @@ def _folder(value: str) -> str:
     return value
 
 
+def _listed(value: Any) -> Any:
+    """One of something is a list of one."""
+    return value if isinstance(value, list) else [value] if value not in ("", None) else []
+
+
 def _file(value: str) -> str:
     if value and not resolve(value).is_file():
         raise ValueError(
@@ -336,11 +341,13 @@ class Train(Parameters):
 class Listen(Parameters):
     """`listen`: which run is judged, on what."""
 
-    run: str = ""
+    run: Annotated[list[Text], BeforeValidator(_listed)] = []
     corpus: Annotated[str, AfterValidator(lambda value: value and _plain_name(value))] = ""
     split: Literal["train", "valid", "test"] = "test"
     n_items: Annotated[int, Field(ge=0)] = 0
     n_players: Annotated[int, Field(ge=0)] = 6
+    n_extremes: Annotated[int, Field(ge=0, le=20)] = 10
+    n_clean: Annotated[int, Field(ge=0)] = 24
     n_blind: Annotated[int, Field(ge=0, le=12)] = 6
     answers: list[Annotated[str, AfterValidator(_file)]] = []
     n_bootstrap: Annotated[int, Field(ge=100)] = 2000

@@ -1,6 +1,6 @@
 """A trained run on signals: its checkpoint becomes a generator, pairs become restored speech."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,19 +35,12 @@ def restore(generator: nn.Module, enhanced: np.ndarray, noisy: np.ndarray) -> np
 
 
 def restore_pairs(
-    generator: nn.Module, corpus: str, rows: pd.DataFrame
+    generators: Mapping[str, nn.Module], corpus: str, rows: pd.DataFrame
 ) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
-    """For each manifest row its columns and the four signals: noisy, enhanced, restored, clean."""
+    """For each manifest row its columns and its signals: noisy, enhanced, what each of the named generators restores, clean."""
     for row in rows.itertuples(index=False):
         signals = pairs.load(corpus, row)
-        restored = restore(generator, signals["enhanced"], signals["noisy"])
+        noisy, enhanced, clean = (signals[name] for name in ("noisy", "enhanced", "clean"))
+        restored = {name: restore(generator, enhanced, noisy) for name, generator in generators.items()}
         about = row._asdict() | {"item_id": row.id, "noise": Path(row.noise_path).stem}
-        yield (
-            about,
-            {
-                "noisy": signals["noisy"],
-                "enhanced": signals["enhanced"],
-                "restored": restored,
-                "clean": signals["clean"],
-            },
-        )
+        yield about, {"noisy": noisy, "enhanced": enhanced, **restored, "clean": clean}

@@ -69,6 +69,44 @@ def spectrograms(
     return figure
 
 
+@figures.styled
+def differences(
+    signals: Mapping[str, np.ndarray],
+    sample_rate: int,
+    title: str = "",
+    bandwidth_hz: float | None = None,
+    max_seconds: float = 6.0,
+) -> figures.Figure:
+    """Spectrograms minus that of `clean`, side by side: red is too much, blue is missing; floor -80 dB, as in LSD.
+
+    Args:
+        signals: name -> `[T]`, `clean` among them; what is beyond `max_seconds` is not drawn.
+        bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
+    """
+    levels = {
+        name: np.maximum(level(np.asarray(signal)[: round(max_seconds * sample_rate)]), metrics.FLOOR_DB)
+        for name, signal in signals.items()
+    }
+    clean = levels.pop("clean")
+    figure, axes = figures.blank(1, max(len(levels), 1), height=3.8, sharey=True)
+    seconds = (clean.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
+    for ax, (name, spectrum) in zip(axes, levels.items(), strict=False):
+        image = ax.imshow(
+            spectrum - clean, origin="lower", aspect="auto", extent=(0, seconds, 0, sample_rate / 2000), cmap="RdBu_r",
+            vmin=-20, vmax=20,
+        )  # fmt: skip
+        if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
+            ax.axhline(bandwidth_hz / 1000, color="black", linestyle="--", linewidth=1)
+        ax.set_title(f"{name} - clean", loc="left")
+        ax.set_xlabel("time (s)")
+        ax.grid(visible=False)
+    axes[0].set_ylabel("frequency (kHz)")
+    if levels:
+        figure.colorbar(image, ax=list(axes), label="difference (dB)", extend="both", aspect=20, pad=0.02)
+    figure.suptitle(title)
+    return figure
+
+
 def long_term(signals: Sequence[np.ndarray], active: Sequence[np.ndarray], frequencies: np.ndarray, sample_rate: int):
     """Mean level in dB re a full-scale sine of many signals at `frequencies` (Hz), each over 1/6 octave or two bins.
 

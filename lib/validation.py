@@ -14,8 +14,7 @@ from lib.generator import restore
 from lib.hearing import lengths_and_bandwidths
 from lib.progress import progress
 
-SELECTION = ("lsd_db", "mcd_db", "pesq")  # `best` is the highest mean gap closed over these; the GAN has no say in it
-SCORES = (*SELECTION, "si_sdr_db")
+SCORES = (*metrics.SELECTION, "si_sdr_db")
 
 
 class Validation:
@@ -73,8 +72,8 @@ class Validation:
             self.enhanced_scores = metrics.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SCORES)
         scores = metrics.score_all(restored_jobs, SAMPLE_RATE, n_processes, SCORES)
         ours, before = pd.DataFrame(scores), pd.DataFrame(self.enhanced_scores)
-        ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in SELECTION}
-        gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in SELECTION}
+        ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in metrics.SELECTION}
+        gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in metrics.SELECTION}
         means = pd.DataFrame([{name: float(term) for name, term in terms.items()} for terms in seen]).mean()
         record = {"epoch": epoch} | {f"valid/{name}": float(mean) for name, mean in means.items()}
         record |= {f"valid/{name}": float(ours[name].mean()) for name in SCORES}

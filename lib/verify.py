@@ -73,8 +73,25 @@ def timbre(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Data
     return pd.concat(jobs.each(_timbre_row, arguments, "timbre profile", n_processes), ignore_index=True)
 
 
+def band_change(estimate: np.ndarray, clean: np.ndarray, bandwidth_hz: float) -> pd.DataFrame:
+    """The change of power in each ERB band of one signal, as `timbre` describes it: columns band, hz, change_db."""
+    powers = [_powers(signal) for signal in (estimate, clean)]
+    loud = powers[1].sum(axis=1)
+    loud = loud >= loud.max() * 1e-4  # 40 dB
+    edges = np.cumsum([0, *deepfilter.erb_widths()])
+    bands = [np.add.reduceat(power[loud].sum(axis=0), edges[:-1]) for power in powers]
+    hz_per_bin = SAMPLE_RATE / deepfilter.N_FFT
+    upper_hz, middle_hz = (edges[1:] - 1) * hz_per_bin, (edges[:-1] + edges[1:] - 1) / 2 * hz_per_bin
+    change_db = 10 * np.log10((bands[0] + 1e-12) / (bands[1] + 1e-12))
+    table = pd.DataFrame({"band": range(len(middle_hz)), "hz": middle_hz, "change_db": change_db})
+    return table[upper_hz <= bandwidth_hz * 1.001]
+
+
 def profile(table: pd.DataFrame, by: str = "snr_db") -> pd.DataFrame:
     """Median and quartiles over the pairs of `timbre`: columns `by`, hz, low, median, high (dB), n_pairs.
+
+    Args:
+        by: what else than the band makes a group: `snr_db`, or `system`.
 
     >>> table = pd.DataFrame({"snr_db": 0.0, "hz": 100.0, "change_db": [-3.0, -1.0, 1.0, 3.0, 5.0]})
     >>> profile(table).to_dict("records")
@@ -124,16 +141,8 @@ def _achieved_snr_db(row, noisy: np.ndarray, given: Sources) -> float:
 
 def _timbre_row(corpus: str, row) -> pd.DataFrame:
     signals = pairs.load(corpus, row)
-    clean, enhanced = (_powers(signals[name]) for name in ("clean", "enhanced"))
-    loud = clean.sum(axis=1)
-    loud = loud >= loud.max() * 1e-4  # 40 dB
-    edges = np.cumsum([0, *deepfilter.erb_widths()])
-    bands = [np.add.reduceat(power[loud].sum(axis=0), edges[:-1]) for power in (enhanced, clean)]
-    hz_per_bin = SAMPLE_RATE / deepfilter.N_FFT
-    upper_hz, middle_hz = (edges[1:] - 1) * hz_per_bin, (edges[:-1] + edges[1:] - 1) / 2 * hz_per_bin
-    change_db = 10 * np.log10((bands[0] + 1e-12) / (bands[1] + 1e-12))
-    table = {"id": row.id, "split": row.split, "snr_db": row.snr_db, "band": range(len(middle_hz)), "hz": middle_hz}
-    return pd.DataFrame(table | {"change_db": change_db})[upper_hz <= row.bandwidth_hz * 1.001]
+    table = band_change(signals["enhanced"], signals["clean"], row.bandwidth_hz)
+    return table.assign(id=row.id, split=row.split, snr_db=row.snr_db)
 
 
 def _powers(signal: np.ndarray) -> np.ndarray:

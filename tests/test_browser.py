@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import REPO, blind, figures, listening, params, store, tables, tracking
+from lib import REPO, blind, evaluation, figures, listening, params, store, tables, tracking
 
 README = (REPO / "README.md").read_text()
 SAMPLE_RATE = 48_000
@@ -60,11 +60,11 @@ def browser(tmp_path_factory):
 def page(tmp_path_factory):
     """A listening page of two items on disk, and the same page in a frame sandboxed as MLflow does it."""
     t = np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
-    signals = {name: 0.1 * np.sin(2 * np.pi * 200 * (i + 1) * t) for i, name in enumerate(listening.SYSTEMS)}
+    signals = {name: 0.1 * np.sin(2 * np.pi * 200 * (i + 1) * t) for i, name in enumerate(evaluation.SYSTEMS)}
     rows = [{"item_id": f"item {i}", "snr_db": 5.0, "speaker": "ann", "noise": "hiss"} for i in range(2)]
     scores = pd.DataFrame([{**row, "system": name, "pesq": 2.0} for row in rows for name in signals])
     items = [(row, signals) for row in rows]
-    text = listening.page("a run", listening.summary(scores, seed=0), scores, items, {}, SAMPLE_RATE)
+    text = listening.page("a run", evaluation.summary(scores, seed=0), scores, items, {}, SAMPLE_RATE)
     folder = tmp_path_factory.mktemp("page")
     (folder / "page.html").write_text(text)
     frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
@@ -149,7 +149,7 @@ def blind_pages(tmp_path_factory):
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     items = {
         f"item {i}": {
-            name: 0.1 * np.sin(2 * np.pi * (200 + 100 * k + 10 * i) * t) for k, name in enumerate(listening.SYSTEMS)
+            name: 0.1 * np.sin(2 * np.pi * (200 + 100 * k + 10 * i) * t) for k, name in enumerate(evaluation.SYSTEMS)
         }
         for i in range(2)
     }

@@ -120,6 +120,42 @@ def test_a_panel_of_several_curves_keeps_its_own_title():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["adversarial", "mel"]
 
 
+def test_a_half_as_loud_band_is_6_db_missing_in_the_difference_of_spectrograms():
+    clean = sine(6000)
+    ax = spectra.differences({"restored": clean / 2, "clean": clean}, SAMPLE_RATE).axes[0]
+    shown = ax.images[0].get_array()
+    assert ax.get_title(loc="left") == "restored - clean"
+    assert (
+        shown[256].min() == pytest.approx(-6.02, abs=0.01) and shown[512:].max() == shown[512:].min() == 0.0
+    )  # 6 kHz: bin 256
+
+
+@pytest.mark.parametrize("metric, n_worse", [("pesq", 1), ("lsd_db", 3)])
+def test_distributions_count_each_item_on_its_side_of_zero(metric, n_worse):
+    gains = {"a": 0.1, "b": 0.2, "c": 0.3, "d": -0.2}
+    rows = [
+        (item, system, gain * (system == "restored"))
+        for item, gain in gains.items()
+        for system in ("enhanced", "restored")
+    ]
+    ax = figures.distributions(pd.DataFrame(rows, columns=["item_id", "system", metric]), [metric]).axes[0]
+    orange = matplotlib.colors.to_rgba("#D55E00")
+    assert sum(bar.get_height() for bar in ax.patches) == 4
+    assert sum(bar.get_height() for bar in ax.patches if bar.get_facecolor() == orange) == n_worse
+    assert f"{25 * n_worse} % worse" in ax.texts[0].get_text()
+
+
+def test_the_timbre_before_and_after_shows_all_items_and_each_snr():
+    rows = [
+        (system, snr_db, hz, level) for snr_db in (0.0, 10.0) for hz in (500.0, 4000.0)
+        for system, level in (("enhanced", -4.0), ("restored", -1.0)) for _ in range(3)
+    ]  # fmt: skip
+    axes = figures.timbre_change(pd.DataFrame(rows, columns=["system", "snr_db", "hz", "change_db"])).axes
+    assert [ax.get_title() for ax in axes] == ["", "0 dB SNR", "10 dB SNR"]
+    for ax in axes:
+        assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[-4.0, -4.0], [-1.0, -1.0]]
+
+
 def test_right_of_the_line_is_better_for_every_metric():
     rows = {"pesq": (0.2, 0.1, 0.3, 9), "lsd_db": (-1.0, -2.0, -0.5, 9), "mcd_db": (0.5, 0.2, 0.8, 9)}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high", "n_items"])
@@ -168,6 +204,12 @@ NOTHING = {
     "curves of no panels": lambda: figures.curves(pd.DataFrame({"epoch": [1]}), {}),
     "differences of none": lambda: figures.differences(pd.DataFrame(columns=list(ROW))),
     "differences of NaN": lambda: figures.differences(pd.DataFrame([ROW], index=["pesq"])),
+    "differences of silence": lambda: spectra.differences({"a": np.zeros(9), "clean": np.zeros(9)}, SAMPLE_RATE),
+    "differences to clean of none": lambda: spectra.differences({"clean": np.zeros(9)}, SAMPLE_RATE),
+    "distributions of none": lambda: figures.distributions(
+        pd.DataFrame(columns=["item_id", "system", "pesq"]), ["pesq"]
+    ),
+    "timbre of none": lambda: figures.timbre_change(pd.DataFrame(columns=["system", "snr_db", "hz", "change_db"])),
     "scores of none": lambda: figures.scores_by(pd.DataFrame({"system": [], "snr_db": [], "pesq": []}), "pesq"),
     "scores of NaN": lambda: figures.scores_by(
         pd.DataFrame({"system": ["noisy"], "snr_db": [1.0], "pesq": [np.nan]}), "pesq"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from lib import figures, listening
+from lib import evaluation, figures, listening
 
 SAMPLE_RATE = 48_000
 RNG = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def test_the_sound_stands_in_the_tag_itself_for_untrusted_notebooks():
 
 def test_a_summary_finds_the_difference_and_the_gap_that_were_put_in():
     scores = long_table("pesq", noisy=[1, 1], enhanced=[2.0, 3.0], restored=[2.5, 3.5], clean=[4.5, 4.5])
-    row = listening.summary(scores, seed=0).loc["pesq"]
+    row = evaluation.summary(scores, seed=0).loc["pesq"]
     assert row[["noisy", "enhanced", "restored", "clean"]].tolist() == [1.0, 2.5, 3.0, 4.5]
     assert (row["difference"], row["low"], row["high"]) == (0.5, 0.5, 0.5)  # the same for each item
     assert (row["better"], row["gap_closed"], row["n_items"]) == (1.0, 0.25, 2)
@@ -99,47 +99,47 @@ def test_a_summary_finds_the_difference_and_the_gap_that_were_put_in():
 def test_differences_are_paired_by_item_in_whatever_order_the_rows_are():
     values = RNG.normal(0, 10, 50)
     scores = long_table("pesq", enhanced=values, restored=values + 1)
-    row = listening.summary(scores.sample(frac=1, random_state=0), seed=0).loc["pesq"]
+    row = evaluation.summary(scores.sample(frac=1, random_state=0), seed=0).loc["pesq"]
     assert row["low"] == pytest.approx(1) and row["high"] == pytest.approx(1)
 
 
 def test_lower_is_better_for_distances():
-    row = listening.summary(long_table("lsd_db", enhanced=[5, 5, 5, 5], restored=[4, 4, 4, 6]), seed=0).loc["lsd_db"]
+    row = evaluation.summary(long_table("lsd_db", enhanced=[5, 5, 5, 5], restored=[4, 4, 4, 6]), seed=0).loc["lsd_db"]
     assert (row["difference"], row["better"], row["worse"]) == (-0.5, 0.75, 0.25)
 
 
 def test_p_values_are_corrected_for_the_number_of_metrics():
     """Six items that all gain: by chance 2 times in 2^6; of two metrics the other one gains nothing."""
     scores = long_table("pesq", enhanced=[1.0] * 6, restored=1.0 + np.arange(1, 7) / 10)
-    one = listening.summary(scores, seed=0).p_value
-    both = listening.summary(scores.assign(estoi=RNG.normal(size=len(scores))), seed=0).p_value
+    one = evaluation.summary(scores, seed=0).p_value
+    both = evaluation.summary(scores.assign(estoi=RNG.normal(size=len(scores))), seed=0).p_value
     assert one["pesq"] == pytest.approx(2 / 2**6) and both["pesq"] == pytest.approx(2 * one["pesq"])
 
 
 def test_an_item_without_a_score_is_left_out_of_that_metric_in_every_system():
     nan = np.nan
     scores = long_table("pesq", noisy=[1, 9], enhanced=[2, 9], restored=[3, nan], clean=[4, 9]).assign(estoi=0.5)
-    table = listening.summary(scores, seed=0)
+    table = evaluation.summary(scores, seed=0)
     assert table.loc["pesq", ["noisy", "enhanced", "restored", "clean", "n_items"]].tolist() == [1, 2, 3, 4, 1]
     assert table["n_items"].tolist() == [1, 2]
 
 
 def test_where_clean_has_no_finite_score_no_gap_is_claimed():
     scores = long_table("si_sdr_db", enhanced=[9.0, 9.0], restored=[10.0, 10.0], clean=[np.inf, np.inf])
-    table = listening.summary(scores, seed=0)
+    table = evaluation.summary(scores, seed=0)
     assert np.isnan(table.loc["si_sdr_db", "gap_closed"])
-    assert "inf" not in listening.as_text(table) and "nan" not in listening.as_text(table)
+    assert "inf" not in evaluation.as_text(table) and "nan" not in evaluation.as_text(table)
 
 
 def test_two_rows_for_one_item_and_system_are_refused():
     scores = long_table("pesq", enhanced=[2.0], restored=[2.0])
     with pytest.raises(ValueError, match="duplicate"):
-        listening.summary(pd.concat([scores, scores]), seed=0)
+        evaluation.summary(pd.concat([scores, scores]), seed=0)
 
 
 def test_the_text_table_says_what_how_many_and_which_way_is_better():
     scores = long_table("pesq", enhanced=[2.0] * 30, restored=[2.25] * 30, clean=[4.5] * 30).assign(lsd_db=1.0)
-    head, _, names, pesq, lsd = listening.as_text(listening.summary(scores, seed=0)).splitlines()
+    head, _, names, pesq, lsd = evaluation.as_text(evaluation.summary(scores, seed=0)).splitlines()
     assert head.startswith("30 items")
     assert (
         pesq.split() == "↑ PESQ wide band (MOS) - 2.00 2.25 4.50 +0.25 [+0.25, +0.25] <.001 100 % 0 % 10 % 30".split()
@@ -148,15 +148,49 @@ def test_the_text_table_says_what_how_many_and_which_way_is_better():
     assert len(names) == len(pesq) == len(lsd)
 
 
+def test_classes_have_summaries_of_their_own_and_p_values_corrected_for_all_rows():
+    gains = np.r_[np.arange(1, 7) / 10, -np.arange(1, 7) / 10]
+    scores = long_table("pesq", enhanced=[1.0] * 12, restored=1 + gains)
+    scores["noise"] = np.tile(np.repeat(["car", "fan"], 6), 2)
+    table = evaluation.by(scores, "noise", seed=0).set_index("noise")
+    assert table.difference.tolist() == pytest.approx([0.35, -0.35]) and table.worse.tolist() == [0.0, 1.0]
+    assert table.n_items.tolist() == [6, 6] and table.p_value.tolist() == pytest.approx([4 / 2**6] * 2)  # twice 2 / 2^6
+
+
+def test_the_worst_and_the_best_are_those_that_lost_and_gained_most():
+    gains = RNG.permutation(np.arange(-5, 6) / 10)
+    scores = long_table("pesq", enhanced=[2.0] * 11, restored=2 + gains)
+    scores["lsd_db"] = -scores.pesq
+    worst, best = evaluation.extremes(scores, 3)
+    assert worst.item_id.tolist() == [f"item {np.flatnonzero(gains == gain)[0]}" for gain in (-0.5, -0.4, -0.3)]
+    assert best.pesq.tolist() == pytest.approx([0.5, 0.4, 0.3]) and best.lsd_db.tolist() == pytest.approx(
+        [0.5, 0.4, 0.3]
+    )
+    assert all(len(one) == 0 for one in evaluation.extremes(scores, 0))
+
+
+def test_what_could_not_be_computed_is_named():
+    scores = long_table("pesq", enhanced=[1.0, np.nan], restored=[1.0, 2.0])
+    assert evaluation.missing(scores).to_dict("records") == [
+        {"item_id": "item 1", "system": "enhanced", "metric": "pesq"}
+    ]
+
+
+def test_one_of_several_runs_takes_the_place_of_restored():
+    scores = long_table("pesq", enhanced=[1.0], restored=[2.0], other=[3.0], clean=[4.0])
+    assert evaluation.summary(evaluation.as_restored(scores, "other"), seed=0).restored["pesq"] == 3.0
+    assert evaluation.summary(evaluation.as_restored(scores, "restored"), seed=0).restored["pesq"] == 2.0
+
+
 def test_no_items_give_a_table_that_says_so():
     scores = long_table("pesq", enhanced=[np.nan], restored=[1.0])
-    table = listening.summary(scores, seed=0)
+    table = evaluation.summary(scores, seed=0)
     assert table.loc["pesq", "n_items"] == 0 and table.loc["pesq", "enhanced":"gap_closed"].isna().all()
-    assert listening.as_text(table).startswith("0 items")
+    assert evaluation.as_text(table).startswith("0 items")
 
 
 def test_every_system_of_every_item_is_scored_against_its_clean_signal():
-    scores = listening.score_table(items(2), SAMPLE_RATE, n_items=2)
+    scores = evaluation.score_table(items(2), SAMPLE_RATE, n_items=2)
     assert scores["system"].tolist() == ["noisy", "enhanced", "restored", "clean"] * 2
     assert scores["item_id"].tolist() == ["<item> & 0"] * 4 + ["<item> & 1"] * 4
     assert scores["si_sdr_db"].tolist()[:3] == pytest.approx([0.0, 20.0, 40.0], abs=0.01)
@@ -169,7 +203,7 @@ def page():
     ids = [row["item_id"] for row, _ in shown]
     scores = long_table("pesq", noisy=[1, 1], enhanced=[2.0, 2.125], restored=[3, 3], clean=[4, 4])
     scores["item_id"] = scores["item_id"].map({"item 0": ids[0], "item 1": ids[1]})
-    table = listening.summary(scores, seed=0)
+    table = evaluation.summary(scores, seed=0)
     plots = {"Paired differences": figures.differences(table)}
     return listening.page("listen <run>", table, scores, shown, plots, SAMPLE_RATE, note="corpus demo")
 

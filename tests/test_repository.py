@@ -15,7 +15,8 @@ ORDER = """
     cached audio voice metrics figures spectra tables
     degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
     causal spectral waveform generator discriminators disturbance losses step
-    checkpoints ship hearing validation train workers restore baselines listening blind comparison sweep bench budget
+    checkpoints ship hearing validation train workers restore
+    baselines evaluation harm listening blind comparison sweep bench budget
 """.split()
 BESIDE = {
     "params",

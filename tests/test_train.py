@@ -24,6 +24,7 @@ from lib import (
     deepfilter,
     hearing,
     losses,
+    metrics,
     pairs,
     params,
     plan,
@@ -193,7 +194,7 @@ def test_what_is_kept(whole):
 def test_selection_does_not_jump_when_the_gan_starts(whole):
     """It is a mean of scores, none of which a discriminator has a say in; the GAN's terms are there from the start."""
     history = whole[1]
-    names = [f"valid/gap_closed_{name}" for name in validation.SELECTION]
+    names = [f"valid/gap_closed_{name}" for name in metrics.SELECTION]
     assert np.allclose(history["valid/gap_closed"], history[names].mean(axis=1))
     for name in ("adversarial", "features", "discriminator"):
         assert np.isfinite(history[f"valid/{name}"]).all()

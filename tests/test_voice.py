@@ -55,13 +55,15 @@ def test_what_has_no_loudness_is_missing(signal):
 def test_dnsmos_is_what_the_package_says_and_takes_what_the_package_refuses():
     import speechmos.dnsmos
 
-    signal = vowel(150, 3.0)
+    signal = vowel(150, 11.0)
     theirs = speechmos.dnsmos.run(audio.resample(signal, RATE, 16_000), 16_000)
     ours = voice.dnsmos(signal, RATE)
     assert list(ours) == ["dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"]
     assert list(ours.values()) == pytest.approx(
         [theirs[name] for name in ("sig_mos", "bak_mos", "ovrl_mos", "p808_mos")], abs=1e-4
     )
+    whole = voice.dnsmos(np.tile(vowel(150, 2.0), 5), RATE)
+    assert voice.dnsmos(vowel(150, 2.0), RATE) == pytest.approx(whole, abs=0.2)  # repeated to one window
     assert np.isfinite(list(voice.dnsmos(20 * signal, RATE).values())).all()
     assert np.isnan(list(voice.dnsmos(0 * signal, RATE).values())).all()
 

@@ -1,0 +1,64 @@
+"""Does the chain leave alone what needs no help? Clean speech through it, noise without speech, silence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from lib import audio, deepfilter, metrics, pairs, restore
+
+SECONDS = 10.0  # of each noise
+FIRST_STAGE, CHAIN, ALONE = "DeepFilterNet3", "DeepFilterNet3 and restorer", "restorer alone"
+
+
+def clean_speech(generator: nn.Module, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
+    """Scores of what becomes of clean recordings: item_id, run (one of the three ways), and `metrics.NAMES`.
+
+    The ways: through DeepFilterNet3; through it and the restorer, which hears clean as its noisy input; through the
+    restorer alone, which hears clean as both.
+    """
+    named = []
+
+    def jobs() -> Iterator[tuple]:
+        for row in rows.itertuples(index=False):
+            clean = pairs.load(corpus, row)["clean"]
+            enhanced = deepfilter.enhance(clean)
+            ways = {
+                FIRST_STAGE: enhanced,
+                CHAIN: restore.restore(generator, enhanced, clean),
+                ALONE: restore.restore(generator, clean, clean),
+            }
+            for way, signal in ways.items():
+                named.append({"item_id": row.id, "run": way})
+                yield signal, clean, row.bandwidth_hz
+
+    scores = metrics.score_all(jobs(), pairs.SAMPLE_RATE, n_processes, total=3 * len(rows), score=metrics.scores_kept)
+    return pd.DataFrame([name | score for name, score in zip(named, scores, strict=True)])
+
+
+def without_speech(generator: nn.Module, signals: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Levels of signals `[T]` that hold no speech, on their way: signal, noisy_db, enhanced_db, restored_db (dBFS), added_db.
+
+    `added_db` is restored - enhanced, the energy that the restorer adds; NaN where one of them is silent.
+    """
+    rows = []
+    for name, noisy in signals.items():
+        enhanced = deepfilter.enhance(noisy)
+        levels = [audio.level_db(one) for one in (noisy, enhanced, restore.restore(generator, enhanced, noisy))]
+        added_db = levels[2] - levels[1] if np.isfinite(levels[1:]).all() else np.nan
+        rows.append([name, *levels, added_db])
+    return pd.DataFrame(rows, columns=["signal", "noisy_db", "enhanced_db", "restored_db", "added_db"])
+
+
+def speechless(corpus: str, rows: pd.DataFrame, seed: int = 0) -> dict[str, np.ndarray]:
+    """Signals without speech: each noise once, as it stands in a mixture without a room, white noise at -40 dBFS, and silence."""
+    n_samples = round(SECONDS * pairs.SAMPLE_RATE)
+    mixed = rows[(rows.rir == "") & (rows.noise_path != "") & (rows.lowpass_hz == 0) & (rows.clip_db == 0)]
+    found = {}
+    for row in mixed.drop_duplicates("noise_path").itertuples(index=False):
+        signals = pairs.load(corpus, row)
+        found[Path(row.noise_path).stem] = (signals["noisy"] - signals["clean"])[:n_samples]
+    white = np.random.default_rng(seed).standard_normal(n_samples) * 10 ** (-40 / 20) / np.sqrt(2)
+    return found | {"white noise": white.astype(np.float32), "silence": np.zeros(n_samples, np.float32)}

@@ -1,0 +1,62 @@
+"""What needs no help: levels and scores on the way through the chain, by signals that are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from signals import RATE, voiced, write
+
+from lib import RUNS, audio, deepfilter, harm, metrics, restore, ship
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Two pairs with noise at -30 dBFS, the second in a room, and the same noise in a third: (corpus, rows)."""
+    rows, rng = [], np.random.default_rng(0)
+    for i, (noise_path, rir) in enumerate([("a/fan.wav", ""), ("b/rain.wav", "hall.wav"), ("a/fan.wav", "")]):
+        clean = 3.0 * voiced(1.5, seed=i)
+        noise = rng.standard_normal(len(clean)) * 10 ** (-30 / 20) / np.sqrt(2)
+        row = {
+            "id": str(i),
+            "bandwidth_hz": 24_000.0,
+            "rir": rir,
+            "noise_path": noise_path,
+            "lowpass_hz": 0.0,
+            "clip_db": 0.0,
+        }
+        for kind, signal in {"clean": clean, "noisy": clean + noise, "enhanced": clean}.items():
+            row[kind] = f"{kind}_{i}.wav"
+            write(RUNS / "pairs" / "harm" / row[kind], signal, subtype="FLOAT")
+        rows.append(row)
+    return "harm", pd.DataFrame(rows)
+
+
+def test_each_noise_without_a_room_is_taken_once_as_it_stands_in_the_mixture(made):
+    found = harm.speechless(*made)
+    assert list(found) == ["fan", "white noise", "silence"]
+    assert audio.level_db(found["fan"]) == pytest.approx(-30.0, abs=0.1)
+    assert audio.level_db(found["white noise"]) == pytest.approx(-40.0, abs=0.1) and not found["silence"].any()
+
+
+def test_silence_stays_silent_and_the_energy_that_is_added_is_that_of_the_outputs():
+    noise = harm.speechless("", pd.DataFrame(columns=["rir", "noise_path", "lowpass_hz", "clip_db"]))
+    generator = ship.load()
+    table = harm.without_speech(generator, {name: signal[: 2 * RATE] for name, signal in noise.items()})
+    table = table.set_index("signal")
+    white = noise["white noise"][: 2 * RATE]
+    enhanced = deepfilter.enhance(white)
+    added_db = audio.level_db(restore.restore(generator, enhanced, white)) - audio.level_db(enhanced)
+    assert table.added_db["white noise"] == pytest.approx(added_db, abs=0.01)
+    assert table.noisy_db["white noise"] == pytest.approx(-40.0, abs=0.1)
+    assert table.enhanced_db["white noise"] < -46
+    assert table.restored_db["silence"] < -80
+
+
+def test_clean_speech_takes_three_ways_and_the_first_is_deepfilternets_own(made):
+    corpus, rows = made
+    table = harm.clean_speech(ship.load(), corpus, rows.head(2))
+    assert table.run.tolist() == 2 * [harm.FIRST_STAGE, harm.CHAIN, harm.ALONE] and table.item_id.tolist() == list(
+        "000111"
+    )
+    clean = audio.read(RUNS / "pairs" / "harm" / "clean_0.wav")
+    own = metrics.scores(deepfilter.enhance(clean), clean, RATE, 24_000.0)
+    assert dict(table.loc[0, list(metrics.NAMES)]) == pytest.approx(own, rel=1e-3)
