@@ -61,9 +61,9 @@ def loudness_difference_lu(estimate: np.ndarray, reference: np.ndarray, sample_r
 def dnsmos(signal: np.ndarray, sample_rate: int) -> dict[str, float]:
     """What a network that learned from listeners says of a signal alone (DNSMOS P.835 and P.808, arXiv:2110.01763), 1 to 5.
 
-    The package speechmos at 16 kHz, not personalised: the mean of windows of 9.01 s, one a second. A shorter signal is repeated to one
-    window; the package would repeat it to up to 18 s and take the mean of up to 9, seven times as slow for a difference of
-    0.01 (mean of 42 recordings; 0.1 at most). It knows nothing of the clean recording, nor of anything above 8 kHz, and minds
+    The package speechmos at 16 kHz, not personalised: the mean of windows of 9.01 s, one a second. A shorter one is repeated to
+    one window; the package repeats it to up to 18 s and takes the mean of up to 9, much slower for a difference of 0.01
+    (mean of 42 recordings; 0.1 at most). It knows nothing of the clean recording, nor of anything above 8 kHz, and minds
     the level; what clips it is scaled.
 
     Returns: `dnsmos_sig`, `dnsmos_bak`, `dnsmos_ovrl` (P.835: voice, background, both) and `dnsmos_p808`.

@@ -137,6 +137,20 @@ def test_listen_judges_that_run_on_its_test_pairs(chain):
     assert page.count("<audio ") == 5 and "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_listen_says_where_it_helps_what_it_harms_and_plays_the_worst_and_the_best(chain):
+    run = newest("listen")
+    tables = {path.partition("/")[2].removesuffix(".csv") for path in artifacts(run, "tables")}
+    assert {"by_snr_db", "by_speaker", "by_noise", "missing", "worst", "best", "baselines", "runs"} <= tables
+    without = pd.read_csv(tracking.download(run.info.run_id, "tables/without_speech.csv")).set_index("signal")
+    assert {"white noise", "silence"} <= set(without.index) and without.restored_db["silence"] < -60
+    clean = pd.read_csv(tracking.download(run.info.run_id, "tables/clean_speech.csv")).set_index("run")
+    assert set(clean.index) == {"DeepFilterNet3", "DeepFilterNet3 and restorer", "restorer alone"}
+    page = tracking.download(run.info.run_id, "extremes.html").read_text()
+    assert page.count("<audio ") == 8  # one worst, one best
+    summary = pd.read_csv(tracking.download(run.info.run_id, "tables/summary.csv")).metric
+    assert set(summary) == set(metrics.ALL)
+
+
 def test_listen_makes_blind_tests_and_reads_their_answers(chain):
     run = newest("listen")
     for name, n_sounds in (("abx", 3), ("rating", 6)):
