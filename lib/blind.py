@@ -181,7 +181,8 @@ def _player(signal: np.ndarray, sample_rate: int, label: str, more: str = "") ->
     soundfile.write(file, signal, sample_rate, format="FLAC", subtype="PCM_16")
     data = base64.b64encode(file.getvalue()).decode()
     sound = f'<audio preload="auto" aria-label="{label}" src="data:audio/flac;base64,{data}"></audio>'
-    return f'<div class="sound"><button class="play"><kbd>{label[0]}</kbd> {label}</button>{sound}{more}</div>'
+    name = label if len(label) > 1 else "play"
+    return f'<div class="sound"><button class="play"><kbd>{label[0]}</kbd> {name}</button>{sound}{more}</div>'
 
 
 def _page(title: str, about: dict, screens: Sequence[str], help_text: str) -> str:

@@ -50,7 +50,7 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
     Columns: the mean of each system; `difference`, the mean of restored - enhanced, between `low` and `high`, its 95 %
     bootstrap interval over items; `p_value` (Wilcoxon's signed-rank test, corrected for the number of metrics after Holm);
     `better` and `worse`, the shares of items that restoring made so; `gap_closed`, a ratio of means (NaN where clean has no
-    finite score); `n_items`.
+    finite score, or no better one than enhanced); `n_items`.
 
     Raises:
         ValueError: an item and system have two rows.
@@ -108,6 +108,9 @@ def _compared(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame
         table = table[np.isfinite(table["restored"]) & np.isfinite(table["enhanced"])]
         gain = table["restored"] - table["enhanced"]
         low, high = metrics.bootstrap_interval(gain, seed, n_bootstrap)
+        gap = (
+            metrics.SIGN[metric] * (table["clean"].mean() - table["enhanced"].mean()) > 0
+        )  # else there is none to close
         rows[metric] = {
             **table.mean(),
             "difference": gain.mean(),
@@ -116,7 +119,7 @@ def _compared(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame
             "p_value": metrics.signed_rank(gain),
             "better": (metrics.SIGN[metric] * gain > 0).mean(),
             "worse": (metrics.SIGN[metric] * gain < 0).mean(),
-            "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]),
+            "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]) if gap else np.nan,
             "n_items": len(table),
         }
     columns = [*SYSTEMS, "difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]

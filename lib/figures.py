@@ -242,7 +242,7 @@ def timbre_change(table: pd.DataFrame, title: str = "") -> Figure:
     """
     figure, axes = blank(2, 5, height=7.2, sharey="row", height_ratios=[3, 2])
     grid, whole = axes[0].get_gridspec(), axes[0]
-    groups, names = classes(table["snr_db"])
+    groups, names = classes(table["snr_db"], most=5)
     places = range(min(len(names), 5)) if len(names) > 1 else []
     for ax in [*axes[1:5], *axes[5 + len(places) :]]:
         ax.remove()
@@ -522,9 +522,9 @@ def _erb_axis(ax: Axes, ticks: Sequence[int]) -> None:
     ax.set_xticks(_erb(ticks), [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks])
 
 
-def classes(column: pd.Series) -> tuple[pd.Series, list[str]]:
-    """The class of each value (0, 1, ...) and the names of the classes: five ranges where there are more than six numbers."""
-    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= 6:
+def classes(column: pd.Series, most: int = 10) -> tuple[pd.Series, list[str]]:
+    """The class of each value (0, 1, ...) and the names of the classes: five ranges where there are more than `most` numbers."""
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= most:
         names = sorted(column.unique())
         return column.map({name: i for i, name in enumerate(names)}), [
             f"{name:g}" if isinstance(name, float) else str(name) for name in names
