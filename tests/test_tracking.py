@@ -18,7 +18,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lib import RUNS, params, store, tracking
+from lib import RUNS, origin, params, store, tracking
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 WAIT = "from pathlib import Path; import time; Path('waiting').touch(); time.sleep(60)"
@@ -104,6 +104,11 @@ def test_a_notebook_is_one_finished_run_with_all_that_it_made(tmp_path):
 
     (output,) = tmp_path.glob("out_4_*.ipynb")
     assert tags["notebook"] == str(output)
+    assert run.info.run_name == "corpus=7, max_lag_ms=0.1, n_examples=4"
+    assert tags["command"].startswith("papermill in.ipynb 'out_{n_examples}_") and tags["command"].endswith(
+        "-p corpus 7"
+    )
+    assert tags["mlflow.note.content"] == f"`whole`: {run.info.run_name}\n\n```\n{tags['command']}\n```"
     kept = nbformat.reads(artifact(run, f"notebook/{output.name}"), as_version=4)
     assert "run.finish()" in kept.cells[-1].source
     outputs = [found for cell in kept.cells if cell.source == work for found in cell.outputs]
@@ -282,6 +287,31 @@ def test_latest_is_the_newest_finished_and_best_scores_highest_on_the_same_pairs
         tracking.find("latest", "nothing")
     with pytest.raises(tracking.NoRunError, match="no artifact checkpoints"):
         tracking.download(ids[0], "checkpoints/best.pt")
+
+
+def test_a_run_is_called_by_what_is_special_about_it(monkeypatch):
+    def name(**given):
+        run, _ = tracking.start("named", params.Train, given)
+        run.finish()
+        return run.name
+
+    assert name() == name(epochs=12) == "defaults"
+    assert name(epochs=2, init_run="0123456789abcdef0123456789abcdef") == "epochs=2, init_run=01234567"
+    assert name(discriminators=["scale", "stft"]) == "discriminators=scale+stft"
+    monkeypatch.setenv(origin.NAME, "seed=3")
+    assert name(epochs=2) == "seed=3"
+    long = origin.title({"speech_dir": "/some/where/speech", "pattern": "x" * 200}, {}, ("params/prepare/voices.yaml",))
+    assert long.startswith("voices, speech_dir=speech, pattern=xxx") and long.endswith("...") and len(long) == 100
+
+
+def test_a_resumed_run_keeps_the_note_that_its_user_wrote():
+    first, _ = tracking.start("noted", params.Train, {"epochs": 3})
+    assert "`noted`: epochs=3" in tracking.tags(first.id)["mlflow.note.content"]
+    first.tags({"mlflow.note.content": "mine", "mlflow.runName": "my name"})
+    first.finish()
+    again, _ = tracking.start("noted", params.Train, {"resume": "latest"})
+    again.finish()
+    assert (tracking.tags(first.id)["mlflow.note.content"], again.name) == ("mine", "my name")
 
 
 def test_figures_tables_and_pages_are_artifacts(tmp_path):
