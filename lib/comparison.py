@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib import metrics
+from lib import RUNS, figures, metrics, origin, pairs, restore, store, tracking
+from lib.progress import say
 
 MOST_RUNS = 7  # that a figure can tell apart
+MOST_TOLD = 3  # differing parameters that a label has room for
+LONGEST_LABEL = 60  # letters
+CHILDREN = "tags.mlflow.parentRunId = '{}'"
 
 
 def differing(parameters: dict[str, dict]) -> pd.DataFrame:
@@ -24,6 +28,37 @@ def differing(parameters: dict[str, dict]) -> pd.DataFrame:
     table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in parameters.items()})
     unlike = table.astype(str).nunique(axis=1) > 1
     return table[unlike].rename_axis("parameter")
+
+
+def about(runs: Sequence, called: Sequence[str]) -> pd.DataFrame:
+    """Which runs these are: label, name, id, start, commit, and the best epoch with its gap closed; a row each."""
+    rows = [
+        {
+            "run": label,
+            "name": run.info.run_name,
+            "id": run.info.run_id,
+            "started": f"{pd.Timestamp(run.info.start_time, unit='ms', tz='UTC'):%Y-%m-%d %H:%M} UTC",
+            "commit": run.data.tags.get("git_commit", "")[:7],
+            "best_epoch": run.data.metrics.get("best/epoch"),
+            "best_gap_closed": run.data.metrics.get("best/gap_closed"),
+        }
+        for run, label in zip(runs, called, strict=True)
+    ]
+    return pd.DataFrame(rows).set_index("run")
+
+
+def labels(names: Sequence[str], parameters: Sequence[dict]) -> list[str]:
+    """What to call runs in tables and figures: a letter, and the parameters that differ, or the run's name if these are many.
+
+    >>> labels(["bold-fox", "defaults"], [{"lr": 0.01, "seed": 0}, {"lr": 0.1, "seed": 0}])
+    ['A: lr=0.01', 'B: lr=0.1']
+    """
+    unlike = list(differing({str(i): values for i, values in enumerate(parameters)}).index)
+    told = list(names)
+    if 1 <= len(unlike) <= MOST_TOLD:
+        told = [origin.title({key: values.get(key) for key in unlike}, {}) for values in parameters]
+    cut = [text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 3]}..." for text in told]
+    return [f"{letter}: {text}" for letter, text in zip("ABCDEFG", cut, strict=False)]
 
 
 def paired(scores: pd.DataFrame, first: str, seed: int = 0, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -55,60 +90,83 @@ def paired(scores: pd.DataFrame, first: str, seed: int = 0, n_bootstrap: int = 2
     return found.assign(p_value=metrics.holm(found["p_value"]))
 
 
-def histories(runs: Sequence, names: Sequence[str]) -> pd.DataFrame:
-    """What runs recorded over their epochs: a row for each run and epoch, a column for each metric.
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """What `paired` found, to read: a row for each run, a column for each metric, as `difference [low, high]`.
+
+    `*` marks a difference whose corrected p is below 0.05.
+    """
+    digits = {metric: figures.LABELS.get(metric, ("", "", 2))[2] for metric in table["metric"]}
+    texts = [
+        f"{row.difference:+.{digits[row.metric]}f} [{row.low:+.{digits[row.metric]}f}, {row.high:+.{digits[row.metric]}f}]"
+        f"{' *' if row.p_value < 0.05 else ''}"
+        for row in table.itertuples()
+    ]
+    wide = table.assign(text=texts).pivot(index="run", columns="metric", values="text")
+    return wide.loc[table["run"].unique(), table["metric"].unique()].rename_axis(columns=None)
+
+
+def histories(runs: Sequence, called: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """What runs recorded over their epochs: a row for each epoch, a column `metric/label` for each metric and run.
 
     Args:
         runs: MLflow runs.
+        called: their labels.
         names: of metrics, e.g. `valid/lsd_db`.
     """
-    from lib import store
-
-    parts = []
-    for run in runs:
-        columns = {}
+    columns = {}
+    for run, label in zip(runs, called, strict=True):
         for name in names:
             values = store.client().get_metric_history(run.info.run_id, name)
-            columns[name] = pd.Series({value.step: value.value for value in values}, dtype=float)
-        parts.append(pd.DataFrame(columns).rename_axis("epoch").reset_index().assign(run=run.info.run_name))
-    return pd.concat(parts, ignore_index=True)
+            columns[f"{name}/{label}"] = pd.Series({value.step: value.value for value in values}, dtype=float)
+    return pd.DataFrame(columns).rename_axis("epoch").reset_index()
 
 
 def chosen(ids: Sequence[str], condition: str) -> list:
-    """The FINISHED training runs with these ids, or the newest that meet a condition in MLflow's language, oldest first.
+    """The training runs with these ids, or the newest FINISHED ones that meet a condition in MLflow's language, oldest first.
 
     Raises:
-        ValueError: fewer than 2 or more than 7 of them.
+        ValueError: fewer than 2 or more than 7 of them, one twice, a sweep (which has no weights), or a condition that MLflow
+            cannot read.
         NoRunError: an id is none.
     """
-    from lib import store
+    from mlflow.exceptions import MlflowException
 
     if ids:
         found = [store.by_id(store.find(one), "train") for one in ids]
+        if sweeps := [run.info.run_id for run in found if "sweep" in run.data.tags]:
+            raise ValueError(f'runs: {sweeps[0]} is a sweep; its runs are -p condition "{CHILDREN.format(sweeps[0])}"')
     else:
         also = f" and {condition}" if condition else ""
-        finished = store.newest_first("train", f"attributes.status = 'FINISHED'{also}")
-        found = [run for run in finished if "sweep" not in run.data.tags][:MOST_RUNS][::-1]
+        try:
+            finished = store.newest_first("train", f"attributes.status = 'FINISHED'{also}")
+        except MlflowException as error:
+            raise ValueError(f"condition = {condition!r}: {error.message}") from None
+        found = [run for run in finished if "sweep" not in run.data.tags]
+        if len(found) > MOST_RUNS:
+            say(f"{len(found)} runs meet the condition: the newest {MOST_RUNS} are compared")
+        found = found[:MOST_RUNS][::-1]
+    given = f"runs = {list(ids)}" if ids else f"condition = {condition!r}"
     if not 2 <= len(found) <= MOST_RUNS:
-        raise ValueError(
-            f"runs = {list(ids)}, condition = {condition!r}: {len(found)} runs, expected 2 to {MOST_RUNS} of train"
-        )
+        raise ValueError(f"{given}: found {len(found)} of train, expected 2 to {MOST_RUNS}")
+    if len({run.info.run_id for run in found}) < len(found):
+        raise ValueError(f"{given}: expected each run once")
     return found
 
 
-def scored(run, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
+def scored(run, label: str, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
     """Scores of what a run restores: item_id, run, and the metrics. They are kept beside the runs and not computed again.
 
     Args:
         run: MLflow run of `train`; its checkpoint `best` restores.
+        label: its name in the column `run`.
         rows: usable manifest rows of `corpus`.
     """
-    from lib import RUNS, pairs, restore, tracking
-
-    about = [run.info.run_id, pairs.sha256(corpus), sorted(rows.id), metrics.NAMES]
+    checkpoint = tracking.download(run.info.run_id, "checkpoints/best.pt")
+    weights = hashlib.sha256(checkpoint.read_bytes()).hexdigest()  # a run that went on has another best
+    about = [weights, pairs.sha256(corpus), sorted(rows.id), metrics.NAMES]
     path = RUNS / "cache" / "scores" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.csv"
     if not path.exists():
-        generator = restore.load(tracking.download(run.info.run_id, "checkpoints/best.pt"))
+        generator = restore.load(checkpoint)
         names = []
 
         def jobs():
@@ -121,4 +179,4 @@ def scored(run, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.Dat
         part = path.with_suffix(".part")
         pd.DataFrame(found).assign(item_id=names).to_csv(part, index=False)
         part.replace(path)
-    return pd.read_csv(path).assign(run=run.info.run_name)
+    return pd.read_csv(path).assign(run=label)

@@ -284,23 +284,26 @@ def curves(
 ) -> Figure:
     """One panel for each of `columns` (label with unit -> column or columns) over the column `epoch` of `history`.
 
-    The epochs with discriminators, from `gan_start_epoch` on, are shaded. Columns that are not there are left out.
+    The epochs with discriminators, from `gan_start_epoch` on, are shaded. Columns that are not there are left out. Panels that
+    all show the same several curves have one legend below them.
     """
     figure, axes = _grid(len(columns))
     shaded = False
+    shown_in_all = {tuple(map(_ending, [names] if isinstance(names, str) else names)) for names in columns.values()}
+    shared = len(columns) > 1 and len(shown_in_all) == 1 and len(*shown_in_all) > 1
     epochs = history["epoch"].to_numpy(float) if len(history) else np.zeros(0)
     for ax, (label, names) in zip(axes, columns.items(), strict=False):
         names = [names] if isinstance(names, str) else list(names)
         drawn = [name for name in names if name in history and history[name].notna().any()]
-        for name, colour in zip(drawn, _cycle(CYCLE), strict=False):
-            values = history[name].to_numpy(float)
-            kept = np.isfinite(values)
-            short = name.rpartition("/")[2].removeprefix("grad_norm_")
-            ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=short)
+        for name, colour in zip(names, _cycle([*CYCLE, "#000000"]), strict=False):
+            if name in drawn:
+                values = history[name].to_numpy(float)
+                kept = np.isfinite(values)
+                ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=_ending(name))
         shown = history[drawn].to_numpy(float)
         if shown.size and np.nanmin(shown) > 0 and np.nanmax(shown) > 50 * np.nanmin(shown):
             ax.set_yscale("log")
-        if len(names) > 1 and drawn:  # after the scale, by which the emptiest corner is found
+        if len(names) > 1 and drawn and not shared:  # after the scale, by which the emptiest corner is found
             ax.legend(fontsize=9, ncols=1 + (len(drawn) > 3), framealpha=0.8, frameon=True)
         if not drawn:
             say(ax, "no values")
@@ -312,6 +315,9 @@ def curves(
         ax.set_title(label, loc="left")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_lowest(axes, "epoch")
+    if shared:
+        handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(handles.values(), handles, loc="outside lower center", ncols=2 if len(handles) > 3 else 1)
     figure.suptitle(f"{title} (shaded: with discriminators)".strip() if shaded else title)
     return figure
 
@@ -472,6 +478,10 @@ def _grid(n: int) -> tuple[Figure, list[Axes]]:
     if n == 0:
         say(axes[0], "no values")
     return figure, axes
+
+
+def _ending(column: str) -> str:
+    return column.rpartition("/")[2].removeprefix("grad_norm_")
 
 
 def _label_lowest(axes: Sequence[Axes], xlabel: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import comparison, params, store, tracking
+from lib import comparison, metrics, params, store, tracking
 
 RNG = np.random.default_rng(0)
 
@@ -44,9 +44,44 @@ def test_runs_are_found_by_id_or_by_a_condition_and_too_few_are_refused():
     assert (
         [run.info.run_id for run in by_condition] == names == [run.info.run_id for run in comparison.chosen(names, "")]
     )
-    table = comparison.histories(by_condition, ["valid/lsd_db", "valid/pesq"])
-    assert table["valid/lsd_db"].tolist() == [5, 4, 3] * 2 and table["valid/pesq"].isna().all()
-    with pytest.raises(ValueError, match="1 runs, expected 2 to 7"):
-        comparison.chosen(names[:1], "")
+    table = comparison.histories(by_condition, ["A", "B"], ["valid/lsd_db", "valid/pesq"])
+    assert table["valid/lsd_db/A"].tolist() == table["valid/lsd_db/B"].tolist() == [5, 4, 3]
+    assert table["epoch"].tolist() == [0, 1, 2] and table["valid/pesq/B"].isna().all()
+    about = comparison.about(by_condition, ["A: seed=31", "B: seed=32"])
+    assert about["id"].tolist() == names and about["name"].tolist() == [
+        f"corpus=compared, seed={seed}" for seed in (31, 32)
+    ]
+    for ids, condition, message in [
+        (names[:1], "", "found 1 of train, expected 2 to 7"),
+        ([names[0], names[0]], "", "expected each run once"),
+        ([], "params.corpus = 'never'", "'never'\": found 0 of train, expected 2 to 7"),
+        ([], "corpus is compared", "condition = 'corpus is compared': Invalid"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            comparison.chosen(ids, condition)
     with pytest.raises(store.NoRunError, match="no such run"):
         comparison.chosen(["0123", names[0]], "")
+
+
+def test_a_sweep_has_no_weights_and_its_message_is_the_condition_that_finds_its_runs():
+    sweep = store.client().create_run(store.experiment("train"), tags={"sweep": "1"}).info.run_id
+    with pytest.raises(ValueError, match=f"{sweep} is a sweep; .*tags.mlflow.parentRunId = '{sweep}'"):
+        comparison.chosen([sweep], "")
+
+
+def test_labels_tell_runs_apart_by_what_differs_or_by_their_names():
+    few = [{"lr": 1e-3, "seed": 0, "epochs": 3}, {"lr": 1e-3, "seed": 1, "epochs": 4}]
+    assert comparison.labels(["x", "y"], few) == ["A: seed=0, epochs=3", "B: seed=1, epochs=4"]
+    assert comparison.labels(["x", "x"], [few[0], few[0]]) == ["A: x", "B: x"]
+    many = [{name: value for name in "pqrs"} for value in (0, 1)]
+    assert comparison.labels(["defaults", "voices, " + "p=1, " * 30], many)[0] == "A: defaults"
+    assert all(len(label) <= 63 for label in comparison.labels(["defaults", "p=1, " * 30], many))
+
+
+def test_the_overview_has_a_row_for_each_run_and_marks_what_is_no_chance():
+    base = RNG.normal(2, 1, 40)
+    table = comparison.paired(scored(base=base, more=base + 0.1 + 0.01 * RNG.normal(size=40), same=base), "base")
+    found = comparison.overview(table)
+    assert list(found) == [name for name in metrics.NAMES if name in ("pesq", "lsd_db")]
+    assert set(found.index) == {"more", "same"} and found.loc["same", "pesq"] == "+0.00 [+0.00, +0.00]"
+    assert found.loc["more", "pesq"].startswith("+0.10 [") and found.loc["more", "pesq"].endswith("*")

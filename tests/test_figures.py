@@ -156,6 +156,17 @@ def test_the_timbre_before_and_after_shows_all_items_and_each_snr():
         assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[-4.0, -4.0], [-1.0, -1.0]]
 
 
+def test_panels_of_the_same_curves_have_one_legend_and_each_run_keeps_its_colour():
+    runs = ["A: lr=0.1", "B: lr=0.2"]
+    history = pd.DataFrame(
+        {"epoch": [0, 1], **{f"pesq/{run}": [1.0, 2.0] for run in runs}, f"mcd_db/{runs[1]}": [3.0, 2.0]}
+    )
+    figure = figures.curves(history, {name: [f"{name}/{run}" for run in runs] for name in ("pesq", "mcd_db")})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == runs
+    assert all(ax.get_legend() is None for ax in figure.axes)
+    assert figure.axes[0].lines[1].get_color() == figure.axes[1].lines[0].get_color()
+
+
 def test_right_of_the_line_is_better_for_every_metric():
     rows = {"pesq": (0.2, 0.1, 0.3, 9), "lsd_db": (-1.0, -2.0, -0.5, 9), "mcd_db": (0.5, 0.2, 0.8, 9)}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high", "n_items"])
