@@ -194,7 +194,7 @@ def _step_of(line: str) -> float:
 
 
 def recorded(record: dict) -> tuple[dict, int]:
-    """The values of an epoch and its number, as a run takes them; the headline first, since MLflow compares runs by their first."""
+    """The values of an epoch and its number, as a run takes them; first the one that MLflow shall compare runs by."""
     names = sorted(record, key="best/gap_closed".__ne__)
     return {name: record[name] for name in names if name != "epoch"}, record["epoch"]
 

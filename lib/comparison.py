@@ -1,13 +1,11 @@
 """Training runs beside each other: which parameters differ, their curves, and their scores on the same items."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from lib import RUNS, figures, metrics, origin, pairs, restore, store, tracking
+from lib import figures, metrics, origin, pairs, restore, store, tracking
 from lib.progress import say
 
 MOST_RUNS = 7  # that a figure can tell apart
@@ -154,29 +152,20 @@ def chosen(ids: Sequence[str], condition: str) -> list:
 
 
 def scored(run, label: str, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
-    """Scores of what a run restores: item_id, run, and the metrics. They are kept beside the runs and not computed again.
+    """Scores of what a run restores: the metrics, item_id and run. What was scored once is not scored again.
 
     Args:
         run: MLflow run of `train`; its checkpoint `best` restores.
         label: its name in the column `run`.
         rows: usable manifest rows of `corpus`.
     """
-    checkpoint = tracking.download(run.info.run_id, "checkpoints/best.pt")
-    weights = hashlib.sha256(checkpoint.read_bytes()).hexdigest()  # a run that went on has another best
-    about = [weights, pairs.sha256(corpus), sorted(rows.id), metrics.NAMES]
-    path = RUNS / "cache" / "scores" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.csv"
-    if not path.exists():
-        generator = restore.load(checkpoint)
-        names = []
+    generator = restore.load(tracking.download(run.info.run_id, "checkpoints/best.pt"))
+    names = []
 
-        def jobs():
-            for row, signals in restore.restore_pairs({"restored": generator}, corpus, rows):
-                names.append(row["item_id"])
-                yield signals["restored"], signals["clean"], row["bandwidth_hz"]
+    def jobs():
+        for row, signals in restore.restore_pairs({"restored": generator}, corpus, rows):
+            names.append(row["item_id"])
+            yield signals["restored"], signals["clean"], row["bandwidth_hz"]
 
-        found = metrics.score_all(jobs(), pairs.SAMPLE_RATE, n_processes, total=len(rows))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        pd.DataFrame(found).assign(item_id=names).to_csv(part, index=False)
-        part.replace(path)
-    return pd.read_csv(path).assign(run=label)
+    found = metrics.score_all(jobs(), pairs.SAMPLE_RATE, n_processes, total=len(rows), score=metrics.scores_kept)
+    return pd.DataFrame(found).assign(item_id=names, run=label)
