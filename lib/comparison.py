@@ -42,7 +42,7 @@ def about(runs: Sequence, called: Sequence[str]) -> pd.DataFrame:
         }
         for run, label in zip(runs, called, strict=True)
     ]
-    return pd.DataFrame(rows).set_index("run")
+    return pd.DataFrame(rows).set_index("run").astype({"best_epoch": "Int64"})
 
 
 def labels(names: Sequence[str], parameters: Sequence[dict]) -> list[str]:

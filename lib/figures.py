@@ -285,7 +285,7 @@ def curves(
     """One panel for each of `columns` (label with unit -> column or columns) over the column `epoch` of `history`.
 
     The epochs with discriminators, from `gan_start_epoch` on, are shaded. Columns that are not there are left out. Panels that
-    all show the same several curves have one legend below them.
+    all show the same several curves have one legend below them, and the first curves are broad: they are seen below the others.
     """
     figure, axes = _grid(len(columns))
     shaded = False
@@ -295,11 +295,20 @@ def curves(
     for ax, (label, names) in zip(axes, columns.items(), strict=False):
         names = [names] if isinstance(names, str) else list(names)
         drawn = [name for name in names if name in history and history[name].notna().any()]
-        for name, colour in zip(names, _cycle([*CYCLE, "#000000"]), strict=False):
+        widths = np.linspace(4.5, 1.5, len(names)) if shared else np.full(len(names), 2.0)
+        for name, colour, width in zip(names, _cycle([*CYCLE, "#000000"]), widths, strict=False):
             if name in drawn:
                 values = history[name].to_numpy(float)
                 kept = np.isfinite(values)
-                ax.plot(epochs[kept], values[kept], "o-", color=colour, markersize=4, label=_ending(name))
+                ax.plot(
+                    epochs[kept],
+                    values[kept],
+                    "o-",
+                    color=colour,
+                    linewidth=width,
+                    markersize=2 * width,
+                    label=_ending(name),
+                )
         shown = history[drawn].to_numpy(float)
         if shown.size and np.nanmin(shown) > 0 and np.nanmax(shown) > 50 * np.nanmin(shown):
             ax.set_yscale("log")
