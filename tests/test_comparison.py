@@ -49,7 +49,7 @@ def test_runs_are_found_by_id_or_by_a_condition_and_too_few_are_refused():
     assert table["epoch"].tolist() == [0, 1, 2] and table["valid/pesq/B"].isna().all()
     about = comparison.about(by_condition, ["A: seed=31", "B: seed=32"])
     assert about["id"].tolist() == names and about["name"].tolist() == [
-        f"corpus=compared, seed={seed}" for seed in (31, 32)
+        f"seed={seed}, corpus=compared" for seed in (31, 32)
     ]
     for ids, condition, message in [
         (names[:1], "", "found 1 of train, expected 2 to 7"),

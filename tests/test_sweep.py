@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(described, message):
 
 
 def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
-    """Three points, of which one fails; the first command is killed in the first point."""
+    """Four points, of which two fail; the first command is killed in the first point."""
     root = good_sources(tmp_path)
     p = params.build(params.Prepare, {"corpus": "swept", "n_processes": 1, "p_reverb": 0})
     given = sources.Sources(root / "speech", root / "noise", None)
@@ -64,7 +64,7 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
         "notebook": "train",
         "fixed": {"corpus": "swept", "epochs": 0, "channels": 6, "segment_length": 9_600, "n_samples_logged": 0},
         "grid": {"seed": [0, 1], "init_run": ["", "0123456789abcdef0123456789abcdef"]},
-    }))  # fmt: skip
+    }, sort_keys=False))  # fmt: skip
     command = [sys.executable, "-m", "lib.sweep", str(path)]
     environment = os.environ | {"RETIMBRE_RUNS": str(RUNS)}
     killed = subprocess.Popen(command, cwd=REPO, env=environment, start_new_session=True)
@@ -88,6 +88,7 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
     assert list(table)[:5] == ["point", "run", "status", "seed", "init_run"] and "epochs" not in table
     assert (table.status == "FINISHED").tolist() == [True, False] * 2
     assert table["best/gap_closed"].notna().tolist() == [True, False] * 2
-    assert {run.info.run_name for run in children} == {"seed=0, init_run=", "refused", "seed=1, init_run="}
+    named = {f"seed={seed}, init_run={start}" for seed in (0, 1) for start in ("", "01234567")}
+    assert {run.info.run_name for run in children} == named
     assert sum(run.info.status == "FINISHED" for run in store.newest_first("train", "params.corpus = 'swept'")) == 2
     assert store.find("latest") != parents[0].info.run_id

@@ -300,8 +300,12 @@ def test_a_run_is_called_by_what_is_special_about_it(monkeypatch):
     assert name(discriminators=["scale", "stft"]) == "discriminators=scale+stft"
     monkeypatch.setenv(origin.NAME, "seed=3")
     assert name(epochs=2) == "seed=3"
-    long = origin.title({"speech_dir": "/some/where/speech", "pattern": "x" * 200}, {}, ("params/prepare/voices.yaml",))
-    assert long.startswith("voices, speech_dir=speech, pattern=xxx") and long.endswith("...") and len(long) == 100
+    long = origin.title(
+        {"speech_pattern": "x" * 200, "speech_dir": "/some/where/speech"}, {}, ("params/prepare/voices.yaml",)
+    )
+    assert (
+        long.startswith("voices, speech_dir=speech, speech_pattern=xxx") and long.endswith("...") and len(long) == 100
+    )
 
 
 def test_a_resumed_run_keeps_the_note_that_its_user_wrote():
