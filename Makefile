@@ -5,7 +5,7 @@
 PYTHON ?= python3.11
 VENV   ?= .venv
 PORT   ?= 5000
-SWEEP  ?= params/sweep/gan.yaml
+SWEEP  ?= params/sweep/quick.yaml
 N      ?= 2
 BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
