@@ -1,8 +1,7 @@
 """What PESQ minds, as a loss: the model of hearing of ITU-T P.862.2 at 48 kHz, differentiable, without its alignment in time.
 
-Both signals are taken to loudness in 49 Bark bands, and compared where neither masks the other. What differs from P.862: the
-level is that of the spectrum from 325 to 3250 Hz, tables are formulas, and nothing is shifted in time. P.862 forgives a level, a
-fixed filter and slow changes of level; a generator takes what is forgiven (it coloured voices by 2.4 dB), so the loss does not.
+Both signals are brought to one level, taken to loudness in 49 Bark bands, and compared where neither masks the other. What
+differs from P.862: the level is that of the spectrum from 325 to 3250 Hz, tables are formulas, and nothing is shifted in time.
 """
 
 import math
@@ -31,22 +30,17 @@ QUIET = 1e-12  # mean power below which a signal is not made louder
 BEST = 0.999 + 4 / (1 + math.exp(-1.3669 * 4.5 + 3.8224))  # 4.64, of two signals that are one
 
 
-def points_lost(restored: Tensor, clean: Tensor, n_samples: Tensor, forgiving: bool = False) -> Tensor:
+def points_lost(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
     """What disturbance takes off the 4.64 points of PESQ (wide band, P.862.2's scale), for each item `[B]`, in `[0, 3.64)`.
 
-    restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths, of 0.34 s or more if the norm over time is to be PESQ's;
-    forgiving: a level, a fixed filter and slow changes of level, as PESQ does.
+    restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths, of 0.34 s or more if the norm over time is to be PESQ's.
 
     >>> x = torch.randn(1, 1, 48_000)
     >>> lost = [points_lost(x + share * torch.randn_like(x), x, torch.tensor([48_000])).item() for share in (0.0, 0.1, 1.0)]
     >>> round(lost[0], 3), lost[0] < lost[1] < lost[2]
     (0.0, True)
     """
-    powers = [_powers(signals, n_samples) for signals in (restored, clean)]
-    levels = [_level(power, n_samples) for power in powers]
-    ours, real = (
-        _densities(power, level) for power, level in zip(powers, levels if forgiving else levels[1:] * 2, strict=True)
-    )
+    ours, real = (_densities(signals, n_samples) for signals in (restored, clean))
     threshold, width, exponent = (table.to(ours.device) for table in _tables())
 
     def audible(bands: Tensor, factor: float) -> Tensor:
@@ -59,11 +53,10 @@ def points_lost(restored: Tensor, clean: Tensor, n_samples: Tensor, forgiving: b
     def spectrum(bands: Tensor) -> Tensor:
         return (audible(bands, 100.0) * speaking[..., None]).sum(1, keepdim=True) / frames[:, None, None]
 
-    if forgiving:
-        real = real * ((spectrum(ours) + 1e3) / (spectrum(real) + 1e3)).clamp(0.01, 100.0)
-        gain = (audible(real, 1.0).sum(2) + 5e3) / (audible(ours, 1.0).sum(2) + 5e3)
-        gain = torch.cat([gain[:, :1], 0.8 * gain[:, 1:] + 0.2 * gain[:, :-1]], dim=1).clamp(3e-4, 5.0)
-        ours = ours * gain[..., None]
+    real = real * ((spectrum(ours) + 1e3) / (spectrum(real) + 1e3)).clamp(0.01, 100.0)  # a fixed filter is forgiven
+    gain = (audible(real, 1.0).sum(2) + 5e3) / (audible(ours, 1.0).sum(2) + 5e3)  # and most of a slow change of level
+    gain = torch.cat([gain[:, :1], 0.8 * gain[:, 1:] + 0.2 * gain[:, :-1]], dim=1).clamp(3e-4, 5.0)
+    ours = ours * gain[..., None]
 
     louds = [torch.where(x > threshold, (0.5 + 0.5 * x / threshold) ** exponent - 1, 0.0) for x in (ours, real)]
     loud, reference = (SONES * (2 * threshold) ** exponent * x for x in louds)
@@ -80,33 +73,19 @@ def points_lost(restored: Tensor, clean: Tensor, n_samples: Tensor, forgiving: b
     return BEST - (0.999 + 4 * torch.sigmoid(1.3669 * raw - 3.8224))
 
 
-def _powers(signals: Tensor, n_samples: Tensor) -> Tensor:
-    """Power of each bin below 8 kHz, `[B, 256, frames]`, as of 16 kHz; nothing behind an item's end."""
+def _densities(signals: Tensor, n_samples: Tensor) -> Tensor:
+    """Power in each band, `[B, frames, 49]`, at one level and after the input filter."""
     window = torch.hann_window(N_FFT, device=signals.device)
     z = torch.stft(signals[:, 0].float(), N_FFT, HOP_LENGTH, window=window, return_complex=True, pad_mode="constant")
-    power = (z.real.square() + z.imag.square())[:, :N_BINS] / (SAMPLE_RATE / 16_000) ** 2
+    power = (z.real.square() + z.imag.square())[:, :N_BINS] / (SAMPLE_RATE / 16_000) ** 2  # as of 16 kHz
+    hz = torch.arange(N_BINS, device=signals.device) * SAMPLE_RATE / N_FFT
     inside = torch.arange(power.shape[2], device=power.device) < _frames(n_samples)[:, None]
-    return power * inside[:, None]
-
-
-def _level(power: Tensor, n_samples: Tensor) -> Tensor:
-    """Mean power of each item between 325 and 3250 Hz, `[B]`."""
-    hz = _hz(power)
-    middle = power[:, (hz > LEVEL_HZ[0]) & (hz < LEVEL_HZ[1])].sum((1, 2)) / _frames(n_samples).clamp(
-        max=power.shape[2]
-    )
-    return 2 * middle / (N_FFT / 3) / (3 / 8 * N_FFT / 3)  # Parseval: length and power of a Hann window
-
-
-def _densities(power: Tensor, level: Tensor) -> Tensor:
-    """Power in each band, `[B, frames, 49]`, after the input filter, and with the gain that brings `level` to `LEVEL`."""
-    power = power * (_input_filter(_hz(power))[:, None] * (LEVEL / level.clamp(min=QUIET))[:, None, None])
+    power = power * inside[:, None]
+    middle = power[:, (hz > LEVEL_HZ[0]) & (hz < LEVEL_HZ[1])].sum((1, 2)) / inside.sum(1)
+    level = 2 * middle / (N_FFT / 3) / (3 / 8 * N_FFT / 3)  # Parseval: length and power of a Hann window
+    power = power * (_input_filter(hz)[:, None] * (LEVEL / level.clamp(min=QUIET))[:, None, None])
     bands = torch.stack([part.sum(1) for part in power.split(BINS_OF_BAND, dim=1)], dim=2)
     return DENSITY * bands
-
-
-def _hz(power: Tensor) -> Tensor:
-    return torch.arange(N_BINS, device=power.device) * SAMPLE_RATE / N_FFT
 
 
 def _frames(n_samples: Tensor) -> Tensor:
