@@ -29,7 +29,7 @@ $(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
 	@mv $(DONE)/$*.unfinished.ipynb $@
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,3 +12,16 @@ os.environ.pop("JPY_SESSION_NAME", None)  # of a notebook in which the tests may
 
 def pytest_unconfigure():
     shutil.rmtree(RUNS, ignore_errors=True)
+
+
+LONGEST_FIRST = [
+    "test_notebooks",
+    "test_sweep",
+    "test_train",
+    "test_jobs",
+]  # so that no process waits for another's long file
+
+
+def pytest_collection_modifyitems(items):
+    """Order for `-n 2 --dist loadfile --no-loadscope-reorder`."""
+    items.sort(key=lambda item: [*LONGEST_FIRST, item.path.stem].index(item.path.stem))

@@ -20,7 +20,7 @@ TINY = {
     "train": (
         "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_dump 1e-3"
     ).split(),
-    "listen": "-p run [latest,shipped] -p n_items 4 -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_bootstrap 200".split(),
+    "listen": "-p run [latest,shipped] -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_bootstrap 200".split(),
     "workers": (
         "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
@@ -128,10 +128,10 @@ def test_listen_judges_that_run_on_its_test_pairs(chain):
     assert run.data.tags["source_run"] == newest("train").info.run_id
     scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
     test = pairs.usable(pairs.read("demo"), "test")
-    assert set(scores.item_id) <= set(test.id) and scores.item_id.nunique() == 4
+    assert sorted(scores.item_id.unique()) == sorted(test.id)
     assert set(scores.system) == {"noisy", "enhanced", "restored", "clean", "restored by shipped"}
     text = tracking.download(run.info.run_id, "scores.txt").read_text()
-    assert "4 items" in text and "LSD" in text
+    assert f"{len(test)} items" in text and "LSD" in text
     page = tracking.download(run.info.run_id, "listening.html").read_text()
     assert page.count("<audio ") == 5 and "http://" not in page.replace("http://www.w3.org", "")
 

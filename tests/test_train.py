@@ -140,11 +140,11 @@ def test_a_process_that_signals_end_goes_on_bit_for_bit_in_its_own_run(whole, co
     environment = os.environ | {"RETIMBRE_RUNS": str(RUNS), "OMP_NUM_THREADS": "1"}
     more = [word for name, value in (SMALL | RESUMED).items() for word in ("-p", name, str(value))]
     statuses = []
-    for number, step in ((signal.SIGINT, 2), (signal.SIGTERM, 5), (signal.SIGKILL, 8)):
+    for number, step in ((signal.SIGINT, 2), (signal.SIGTERM, 4), (signal.SIGKILL, 6)):
         began = time.time()
         process = subprocess.Popen(
-            [*command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+            ["nice", *command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )  # nice: on a busy machine this test sees a checkpoint before the training is at its end
         made = []
         while not made and process.poll() is None:
             if not (newest := written_since(began)):
