@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(described, message):
 
 
 def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
-    """Four points, of which two fail; the first command is killed in the first point."""
+    """Two points, of which one fails; the first command is killed in the first point."""
     root = good_sources(tmp_path)
     p = params.build(params.Prepare, {"corpus": "swept", "n_processes": 1, "p_reverb": 0})
     given = sources.Sources(root / "speech", root / "noise", None)
@@ -63,7 +63,7 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
     path.write_text(yaml.safe_dump({
         "notebook": "train",
         "fixed": {"corpus": "swept", "epochs": 0, "channels": 6, "segment_length": 9_600, "n_samples_logged": 0},
-        "grid": {"seed": [0, 1], "init_run": ["", "0123456789abcdef0123456789abcdef"]},
+        "grid": {"seed": [0], "init_run": ["", "0123456789abcdef0123456789abcdef"]},
     }, sort_keys=False))  # fmt: skip
     command = [sys.executable, "-m", "lib.sweep", str(path)]
     environment = os.environ | {"RETIMBRE_RUNS": str(RUNS)}
@@ -77,18 +77,18 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
         time.sleep(0.2)
 
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
-    assert done.returncode == 1 and "2 of 4 points failed" in done.stderr and "no such run" in done.stdout + done.stderr
+    assert done.returncode == 1 and "1 of 2 points failed" in done.stderr and "no such run" in done.stdout + done.stderr
     parents = [run for run in store.newest_first("train") if run.data.tags.get("mlflow.runName") == "sweep small"]
     children = store.newest_first("train", f"tags.mlflow.parentRunId = '{parents[0].info.run_id}'")
     assert len(parents) == 1 and parents[0].info.status == "FAILED"
-    assert sorted(run.info.status for run in children).count("FINISHED") == 2
+    assert sorted(run.info.status for run in children).count("FINISHED") == 1
     again = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
-    assert "4 points, 2 of them done" in again.stdout + again.stderr
+    assert "2 points, 1 of them done" in again.stdout + again.stderr
     table = pd.read_csv(store.download(parents[0].info.run_id, "tables/points.csv"))
     assert list(table)[:5] == ["point", "run", "status", "seed", "init_run"] and "epochs" not in table
-    assert (table.status == "FINISHED").tolist() == [True, False] * 2
-    assert table["best/gap_closed"].notna().tolist() == [True, False] * 2
-    named = {f"seed={seed}, init_run={start}" for seed in (0, 1) for start in ("", "01234567")}
+    assert (table.status == "FINISHED").tolist() == [True, False]
+    assert table["best/gap_closed"].notna().tolist() == [True, False]
+    named = {f"seed=0, init_run={start}" for start in ("", "01234567")}
     assert {run.info.run_name for run in children} == named
-    assert sum(run.info.status == "FINISHED" for run in store.newest_first("train", "params.corpus = 'swept'")) == 2
+    assert sum(run.info.status == "FINISHED" for run in store.newest_first("train", "params.corpus = 'swept'")) == 1
     assert store.find("latest") != parents[0].info.run_id

@@ -140,21 +140,15 @@ def test_a_process_that_signals_end_goes_on_bit_for_bit_in_its_own_run(whole, co
     environment = os.environ | {"RETIMBRE_RUNS": str(RUNS), "OMP_NUM_THREADS": "1"}
     more = [word for name, value in (SMALL | RESUMED).items() for word in ("-p", name, str(value))]
     statuses = []
-    for number, step in ((signal.SIGINT, 2), (signal.SIGTERM, 4), (signal.SIGKILL, 6)):
+    for number, step in ((signal.SIGINT, 2), (signal.SIGTERM, 6), (signal.SIGKILL, 10)):
         began = time.time()
         process = subprocess.Popen(
-            ["nice", *command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )  # nice: on a busy machine this test sees a checkpoint before the training is at its end
-        made = []
-        while not made and process.poll() is None:
-            if not (newest := written_since(began)):
-                time.sleep(0.005)
-                continue
-            process.send_signal(signal.SIGSTOP)  # it goes no step further while the checkpoint is read
-            began = newest[-1].stat().st_mtime
-            made = [path for path in newest if checkpoints.read(path)["place"]["step"] >= step]
-            process.send_signal(number if made else signal.SIGCONT)
-        process.send_signal(signal.SIGCONT)
+            [*command, *more], cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores Ctrl-C
+        )  # fmt: skip
+        while not (made := written_since(began, step)) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
         said = process.communicate()[0].decode()
         assert made, said[-3000:]
         run_id, more = made[0].parent.name, ["-p", "resume", made[0].parent.name]
@@ -168,9 +162,10 @@ def test_a_process_that_signals_end_goes_on_bit_for_bit_in_its_own_run(whole, co
     assert [value.step for value in history] == [0, 1, 2, 3]
 
 
-def written_since(began: float) -> list[Path]:
-    """The last checkpoints that were written after `began`."""
-    return [path for path in RUNS.glob("checkpoints/*/last.pt") if path.stat().st_mtime > began]
+def written_since(began: float, step: int) -> list[Path]:
+    """The last checkpoints that were written after `began` and have reached `step`."""
+    made = [path for path in RUNS.glob("checkpoints/*/last.pt") if path.stat().st_mtime > began]
+    return [path for path in made if checkpoints.read(path)["place"]["step"] >= step]
 
 
 def test_what_is_kept(whole):
