@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import scipy.signal
 
-from lib import deepfilter, degrade, jobs, metrics, pairs
+from lib import deepfilter, degrade, jobs, metrics, pairs, scoring, stats
 from lib.audio import SAMPLE_RATE
 from lib.cached import kept
 
@@ -74,7 +74,7 @@ def against(restored: pd.DataFrame, baselines: pd.DataFrame, fitted: pd.DataFram
         theirs = baselines[(baselines.method == one.method) & (baselines.setting == one.setting)].set_index("item_id")
         pair = pd.DataFrame({"ours": ours[one.fitted_for], "theirs": theirs[one.fitted_for]}).dropna()
         difference = (pair.ours - pair.theirs).to_numpy()
-        low, high = metrics.bootstrap_interval(difference, seed)
+        low, high = stats.bootstrap_interval(difference, seed)
         rows.append({
             "metric": one.fitted_for, "method": one.method, "setting": one.setting, "baseline": pair.theirs.mean(),
             "restored": pair.ours.mean(), "difference": difference.mean(), "low": low, "high": high,
@@ -124,7 +124,7 @@ def _score_pair(corpus: str, row: dict, every: list, curve: np.ndarray) -> list[
     signals = pairs.load(corpus, pd.Series(row))
     parts = [hashlib.sha256(signals[name].tobytes()).hexdigest() for name in pairs.SIGNALS]
     own = [hashlib.sha256(data).hexdigest() for data in (curve.tobytes(), Path(__file__).read_bytes())]
-    about = [*parts, row["bandwidth_hz"], every, *own, metrics.code(), deepfilter.identity()]
+    about = [*parts, row["bandwidth_hz"], every, *own, scoring.code(), deepfilter.identity()]
     scores = kept("baselines", about, lambda: _scores_of(signals, row["bandwidth_hz"], every, curve))
     return [{"item_id": row["id"]} | one for one in scores]
 

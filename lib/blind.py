@@ -16,7 +16,7 @@ import pandas as pd
 import scipy.stats
 import soundfile
 
-from lib import degrade, metrics
+from lib import degrade, stats, voice
 
 LOUDNESS_LUFS = -23.0  # EBU R 128; less for all where a peak would clip
 ANCHOR_HZ = 3500.0  # of the low-pass anchor, as in MUSHRA (ITU-R BS.1534-3)
@@ -29,12 +29,10 @@ def matched(signals: Mapping[str, np.ndarray], sample_rate: int) -> dict[str, np
 
     Raises `ValueError` for a signal that is silent or shorter than 0.4 s, which has no loudness.
     """
-    import pyloudnorm
-
-    meter, levelled = pyloudnorm.Meter(sample_rate), {}
+    levelled = {}
     for name, signal in signals.items():
         short = np.asarray(signal, np.float64)[: round(SECONDS * sample_rate)]
-        if len(short) < 0.4 * sample_rate or not np.isfinite(loudness := meter.integrated_loudness(short)):
+        if not np.isfinite(loudness := voice.loudness_lufs(short, sample_rate)):
             raise ValueError(f"{name}: silent or below 0.4 s, expected a sound that has a loudness")
         levelled[name] = short * 10 ** ((LOUDNESS_LUFS - loudness) / 20)
     peak = max(np.abs(signal).max() for signal in levelled.values())
@@ -79,14 +77,8 @@ def abx_page(
         tags = [_player(sounds[trial["item_id"]][trial[letter]], sample_rate, letter.upper()) for letter in "abx"]
         choices = "".join(f'<button data-answer="{letter}">X is {letter.upper()}</button>' for letter in "ab")
         screens.append(f'{"".join(tags)}<p class="choices">{choices}</p>')
-    about = {
-        "kind": "abx",
-        "title": title,
-        "seed": seed,
-        "items": list(items),
-        "systems": list(systems),
-        "n_repeats": n_repeats,
-    }
+    about = {"kind": "abx", "title": title, "seed": seed, "items": list(items), "systems": list(systems)}
+    about |= {"n_repeats": n_repeats}
     return _page(title, about, screens, ABX_HELP)
 
 
@@ -160,14 +152,16 @@ def ratings(said: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def rating_result(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Mean rating of each system with its 95 % bootstrap interval over items; columns system, rating, low, high, n_items."""
+    """Mean rating of each system with its 95 % bootstrap interval over items; columns system, rating, low, high, n_items.
+
+    What listeners say of one item is no news of another: their ratings of it count as one, by their mean.
+    """
     rows = []
     for system, part in table.groupby("system"):
-        low, high = metrics.bootstrap_interval(part.rating, seed)
-        rows.append((system, part.rating.mean(), low, high, len(part)))
-    return pd.DataFrame(rows, columns=["system", "rating", "low", "high", "n_items"]).sort_values(
-        "rating", ignore_index=True
-    )
+        of_item = part.groupby("item_id").rating.mean()
+        rows.append((system, of_item.mean(), *stats.bootstrap_interval(of_item, seed), len(of_item)))
+    found = pd.DataFrame(rows, columns=["system", "rating", "low", "high", "n_items"])
+    return found.sort_values("rating", ignore_index=True)
 
 
 def _order(saved: Mapping) -> list[dict]:

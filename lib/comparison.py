@@ -1,11 +1,11 @@
-"""Training runs beside each other: which parameters differ, their curves, and their scores on the same items."""
+"""Training runs beside each other: which parameters differ, their curves, and paired tests of scores on the same items."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from lib import figures, metrics, origin, pairs, restore, store, tracking
+from lib import evaluation, metrics, origin, stats, store
 from lib.progress import say
 
 MOST_RUNS = 7  # that a figure can tell apart
@@ -60,12 +60,12 @@ def labels(names: Sequence[str], parameters: Sequence[dict]) -> list[str]:
 
 
 def paired(scores: pd.DataFrame, first: str, seed: int = 0, n_bootstrap: int = 2000) -> pd.DataFrame:
-    """Each run against `first` on the same items.
+    """Each system against `first` on the same items.
 
     Args:
-        scores: a row for each item and run: item_id, run, and the metrics.
+        scores: a row for each item and system: item_id, system, and the metrics.
 
-    Returns: columns metric, run, mean, first (its mean), difference (run - first), low, high (95 % bootstrap over items), p_value
+    Returns: columns metric, system, mean, first (its mean), difference (system - first), low, high (95 % bootstrap), p_value
         (Wilcoxon's signed-rank test, corrected after Holm for all rows), better (the share of items), n_items.
 
     Raises:
@@ -73,34 +73,34 @@ def paired(scores: pd.DataFrame, first: str, seed: int = 0, n_bootstrap: int = 2
     """
     rows = []
     for metric in [name for name in metrics.NAMES if name in scores]:
-        table = scores.pivot(index="item_id", columns="run", values=metric)
-        for run in [name for name in scores["run"].unique() if name != first]:
-            pair = table[[run, first]].replace([np.inf, -np.inf], np.nan).dropna()
-            difference = (pair[run] - pair[first]).to_numpy()
-            low, high = metrics.bootstrap_interval(difference, seed, n_bootstrap)
+        table = scores.pivot(index="item_id", columns="system", values=metric)
+        for system in [name for name in scores["system"].unique() if name != first]:
+            pair = table[[system, first]].replace([np.inf, -np.inf], np.nan).dropna()
+            difference = (pair[system] - pair[first]).to_numpy()
+            low, high = stats.bootstrap_interval(difference, seed, n_bootstrap)
             rows.append({
-                "metric": metric, "run": run, "mean": pair[run].mean(), "first": pair[first].mean(),
+                "metric": metric, "system": system, "mean": pair[system].mean(), "first": pair[first].mean(),
                 "difference": difference.mean() if len(pair) else np.nan, "low": low, "high": high,
-                "p_value": metrics.signed_rank(difference), "better": (metrics.SIGN[metric] * difference > 0).mean(),
+                "p_value": stats.signed_rank(difference), "better": (metrics.SIGN[metric] * difference > 0).mean(),
                 "n_items": len(pair),
             })  # fmt: skip
     found = pd.DataFrame(rows)
-    return found.assign(p_value=metrics.holm(found["p_value"]))
+    return found.assign(p_value=stats.holm(found["p_value"]))
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
-    """What `paired` found, to read: a row for each run, a column for each metric, as `difference [low, high]`.
+    """What `paired` found, to read: a row for each system, a column for each metric, as `difference [low, high]`.
 
     `*` marks a difference whose corrected p is below 0.05.
     """
-    digits = {metric: figures.LABELS.get(metric, ("", "", 2))[2] for metric in table["metric"]}
-    texts = [
-        f"{row.difference:+.{digits[row.metric]}f} [{row.low:+.{digits[row.metric]}f}, {row.high:+.{digits[row.metric]}f}]"
-        f"{' *' if row.p_value < 0.05 else ''}"
-        for row in table.itertuples()
-    ]
-    wide = table.assign(text=texts).pivot(index="run", columns="metric", values="text")
-    return wide.loc[table["run"].unique(), table["metric"].unique()].rename_axis(columns=None)
+    texts = []
+    for row in table.itertuples():
+        difference, low, high = (
+            evaluation.number(value, row.metric, "+") for value in (row.difference, row.low, row.high)
+        )
+        texts.append(f"{difference} [{low}, {high}]{' *' if row.p_value < 0.05 else ''}")
+    wide = table.assign(text=texts).pivot(index="system", columns="metric", values="text")
+    return wide.loc[table["system"].unique(), table["metric"].unique()].rename_axis(columns=None)
 
 
 def histories(runs: Sequence, called: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
@@ -149,23 +149,3 @@ def chosen(ids: Sequence[str], condition: str) -> list:
     if len({run.info.run_id for run in found}) < len(found):
         raise ValueError(f"{given}: expected each run once")
     return found
-
-
-def scored(run, label: str, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
-    """Scores of what a run restores: the metrics, item_id and run. What was scored once is not scored again.
-
-    Args:
-        run: MLflow run of `train`; its checkpoint `best` restores.
-        label: its name in the column `run`.
-        rows: usable manifest rows of `corpus`.
-    """
-    generator = restore.load(tracking.download(run.info.run_id, "checkpoints/best.pt"))
-    names = []
-
-    def jobs():
-        for row, signals in restore.restore_pairs({"restored": generator}, corpus, rows):
-            names.append(row["item_id"])
-            yield signals["restored"], signals["clean"], row["bandwidth_hz"]
-
-    found = metrics.score_all(jobs(), pairs.SAMPLE_RATE, n_processes, total=len(rows), score=metrics.scores_kept)
-    return pd.DataFrame(found).assign(item_id=names, run=label)

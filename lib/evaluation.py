@@ -4,44 +4,31 @@ Scores come as a long table: a row for each item and system, the columns `item_i
 for each metric of `lib.metrics`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
 
 import numpy as np
 import pandas as pd
 
-from lib import figures, metrics
+from lib import metrics, stats
 
-SYSTEMS = tuple(figures.COLOURS)  # noisy, enhanced, restored, clean: the order of tables, players and keys
-
-
-def score_table(
-    items: Iterable[tuple[dict, Mapping[str, np.ndarray]]],
-    sample_rate: int,
-    n_processes: int = 1,
-    n_items: int | None = None,
-    names: Sequence[str] = metrics.ALL,
-) -> pd.DataFrame:
-    """Scores of each system of each item against its clean signal. None is computed twice, in whatever run.
-
-    Args:
-        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and whatever else the table is to hold) and
-            its signals (system -> `[T]`), `clean` among them. May be a generator that restores: few are held at a time.
-        sample_rate: of all signals, Hz.
-        n_items: their number, where `items` is a generator; the progress bar counts signals, four for each.
-        names: which scores.
-    """
-    rows = []
-
-    def jobs():
-        for row, signals in items:
-            for system, signal in signals.items():
-                rows.append(row | {"system": system})
-                yield signal, signals["clean"], row["bandwidth_hz"]
-
-    n_items = len(items) if hasattr(items, "__len__") else n_items
-    total = n_items and n_items * len(SYSTEMS)
-    scores = metrics.score_all(jobs(), sample_rate, n_processes, names, total, metrics.scores_kept)
-    return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
+SYSTEMS = ("noisy", "enhanced", "restored", "clean")  # the order of tables, players and keys
+LABELS = {  # of scores: what to call them, their unit, and the decimals worth showing
+    "pesq": ("PESQ wide band", "MOS", 2),
+    "estoi": ("ESTOI", "", 3),
+    "si_sdr_db": ("SI-SDR", "dB", 2),
+    "lsd_db": ("LSD", "dB", 2),
+    "lsd_above_4k_db": ("LSD above 4 kHz", "dB", 2),
+    "mcd_db": ("MCD", "dB", 2),
+    "over_attenuation_db": ("missing", "dB", 2),
+    "pause_level_db": ("pauses re speech", "dB", 1),
+    "loudness_difference_lu": ("loudness off by", "LU", 2),
+    "f0_error_cents": ("F0 off by", "cents", 1),
+    "voicing_error": ("voicing error", "", 3),
+    "dnsmos_sig": ("DNSMOS voice", "", 2),
+    "dnsmos_bak": ("DNSMOS background", "", 2),
+    "dnsmos_ovrl": ("DNSMOS overall", "", 2),
+    "dnsmos_p808": ("DNSMOS P.808", "", 2),
+}
 
 
 def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -56,7 +43,7 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
         ValueError: an item and system have two rows.
     """
     table = _compared(scores, seed, n_bootstrap)
-    return table.assign(p_value=metrics.holm(table["p_value"]))
+    return table.assign(p_value=stats.holm(table["p_value"]))
 
 
 def by(scores: pd.DataFrame, column: str, seed: int, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -64,10 +51,10 @@ def by(scores: pd.DataFrame, column: str, seed: int, n_bootstrap: int = 2000) ->
 
     Columns: `column`, metric, and those of `summary`.
     """
-    classes, names = figures.classes(scores[column])
-    parts = {name: _compared(scores[classes == i], seed, n_bootstrap) for i, name in enumerate(names)}
+    groups, names = classes(scores[column])
+    parts = {name: _compared(scores[groups == i], seed, n_bootstrap) for i, name in enumerate(names)}
     table = pd.concat(parts, names=[column, "metric"]).reset_index()
-    return table.assign(p_value=metrics.holm(table["p_value"]))
+    return table.assign(p_value=stats.holm(table["p_value"]))
 
 
 def extremes(scores: pd.DataFrame, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,12 +63,11 @@ def extremes(scores: pd.DataFrame, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     `gain` is the mean over LSD, MCD and PESQ of restored - enhanced, turned so that more is better and divided by the standard
     deviation over all items. Items that lack one of them are left out.
     """
-    wide = {
-        name: scores.pivot(index="item_id", columns="system", values=name)
-        for name in metrics.SELECTION
-        if name in scores
-    }
-    gains = pd.DataFrame({name: metrics.SIGN[name] * (one["restored"] - one["enhanced"]) for name, one in wide.items()})
+    gains = {}
+    for name in [name for name in metrics.SELECTION if name in scores]:
+        wide = scores.pivot(index="item_id", columns="system", values=name)
+        gains[name] = metrics.SIGN[name] * (wide["restored"] - wide["enhanced"])
+    gains = pd.DataFrame(gains)
     gains = gains[np.isfinite(gains).all(axis=1)]
     spread = gains.std().replace(0.0, np.nan)
     gains.insert(0, "gain", (gains / spread).mean(axis=1).fillna(0.0))
@@ -93,6 +79,17 @@ def missing(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores that could not be computed, by name: item_id, system, metric."""
     long = scores.melt(["item_id", "system"], [name for name in metrics.ALL if name in scores], "metric")
     return long.loc[long.value.isna(), ["item_id", "system", "metric"]].reset_index(drop=True)
+
+
+def classes(column: pd.Series, most: int = 10) -> tuple[pd.Series, list[str]]:
+    """The class of each value (0, 1, ...) and the names of the classes: five ranges where there are more than `most` numbers."""
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= most:
+        names = sorted(column.unique())
+        groups = column.map({name: i for i, name in enumerate(names)})
+        return groups, [f"{name:g}" if isinstance(name, float) else str(name) for name in names]
+    edges = np.linspace(column.min(), column.max(), 6)
+    groups = pd.Series(np.clip(np.digitize(column, edges) - 1, 0, 4), index=column.index)
+    return groups, [f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)]
 
 
 def as_restored(scores: pd.DataFrame, system: str) -> pd.DataFrame:
@@ -107,19 +104,17 @@ def _compared(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame
         table = scores.pivot(index="item_id", columns="system", values=metric).reindex(columns=list(SYSTEMS))
         table = table[np.isfinite(table["restored"]) & np.isfinite(table["enhanced"])]
         gain = table["restored"] - table["enhanced"]
-        low, high = metrics.bootstrap_interval(gain, seed, n_bootstrap)
-        gap = (
-            metrics.SIGN[metric] * (table["clean"].mean() - table["enhanced"].mean()) > 0
-        )  # else there is none to close
+        low, high = stats.bootstrap_interval(gain, seed, n_bootstrap)
+        has_gap = metrics.SIGN[metric] * (table["clean"].mean() - table["enhanced"].mean()) > 0
         rows[metric] = {
             **table.mean(),
             "difference": gain.mean(),
             "low": low,
             "high": high,
-            "p_value": metrics.signed_rank(gain),
+            "p_value": stats.signed_rank(gain),
             "better": (metrics.SIGN[metric] * gain > 0).mean(),
             "worse": (metrics.SIGN[metric] * gain < 0).mean(),
-            "gap_closed": metrics.gap_closed(table["restored"], table["enhanced"], table["clean"]) if gap else np.nan,
+            "gap_closed": stats.gap_closed(table["restored"], table["enhanced"], table["clean"]) if has_gap else np.nan,
             "n_items": len(table),
         }
     columns = [*SYSTEMS, "difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]
@@ -130,11 +125,11 @@ def as_text(table: pd.DataFrame) -> str:
     """A `summary` for the terminal; arrows show the better direction."""
     lines = cells(table)
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    ]
-    return "\n".join([headline(table), "", *(line.rstrip() for line in text)])
+    text = []
+    for first, *others in lines:
+        padded = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        text.append("  ".join([first.ljust(widths[0]), *padded]).rstrip())
+    return "\n".join([headline(table), "", *text])
 
 
 def headline(table: pd.DataFrame) -> str:
@@ -149,17 +144,16 @@ def cells(table: pd.DataFrame) -> list[list[str]]:
     lines = [["", *SYSTEMS, "difference", "interval", "p", "made better", "worse", "gap closed", "items"]]
     for metric, row in table.iterrows():
         interval = f"[{number(row['low'], metric, '+')}, {number(row['high'], metric, '+')}]"
-        shares = [
-            f"{100 * row[name]:.0f} %" if np.isfinite(row[name]) else "-" for name in ("better", "worse", "gap_closed")
-        ]
+        shares = [_percent(row[name]) for name in ("better", "worse", "gap_closed")]
         arrow = "↑" if metrics.SIGN[metric] > 0 else "↓"
         means = [number(row[name], metric) for name in SYSTEMS]
-        difference = number(row["difference"], metric, "+")
-        p_value = _p_value(row["p_value"])
-        lines.append(
-            [f"{arrow} {label(metric)}", *means, difference, interval, p_value, *shares, f"{row['n_items']:.0f}"]
-        )
+        found = [number(row["difference"], metric, "+"), interval, _p_value(row["p_value"])]
+        lines.append([f"{arrow} {label(metric)}", *means, *found, *shares, f"{row['n_items']:.0f}"])
     return lines
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
 
 
 def _p_value(value: float) -> str:
@@ -170,11 +164,11 @@ def _p_value(value: float) -> str:
 
 def label(metric: str) -> str:
     """The name of a score and its unit."""
-    name, unit, _ = figures.LABELS.get(metric, (metric, "", 2))
+    name, unit, _ = LABELS.get(metric, (metric, "", 2))
     return f"{name} ({unit})" if unit else name
 
 
 def number(value: float, metric: str, sign: str = "") -> str:
     """A score with the decimals worth showing; a hyphen where it is missing."""
-    digits = figures.LABELS.get(metric, (metric, "", 2))[2]
+    digits = LABELS.get(metric, (metric, "", 2))[2]
     return f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-"

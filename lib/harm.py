@@ -7,35 +7,29 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from lib import audio, deepfilter, metrics, pairs, restore
+from lib import audio, deepfilter, metrics, pairs, restore, scoring
 
 SECONDS = 10.0  # of each noise
 FIRST_STAGE, CHAIN, ALONE = "DeepFilterNet3", "DeepFilterNet3 and restorer", "restorer alone"
 
 
 def clean_speech(generator: nn.Module, corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
-    """Scores of what becomes of clean recordings: item_id, run (one of the three ways), and `metrics.NAMES`.
+    """Scores of what becomes of clean recordings: item_id, system (one of the three ways), and `metrics.NAMES`.
 
     The ways: through DeepFilterNet3; through it and the restorer, which hears clean as its noisy input; through the
     restorer alone, which hears clean as both.
     """
-    named = []
 
-    def jobs() -> Iterator[tuple]:
+    def items() -> Iterator[tuple[dict, dict]]:
         for row in rows.itertuples(index=False):
             clean = pairs.load(corpus, row)["clean"]
             enhanced = deepfilter.enhance(clean)
-            ways = {
-                FIRST_STAGE: enhanced,
-                CHAIN: restore.restore(generator, enhanced, clean),
-                ALONE: restore.restore(generator, clean, clean),
-            }
-            for way, signal in ways.items():
-                named.append({"item_id": row.id, "run": way})
-                yield signal, clean, row.bandwidth_hz
+            chain, alone = (restore.restore(generator, heard, clean) for heard in (enhanced, clean))
+            about = {"item_id": row.id, "bandwidth_hz": row.bandwidth_hz}
+            yield about, {FIRST_STAGE: enhanced, CHAIN: chain, ALONE: alone, "clean": clean}
 
-    scores = metrics.score_all(jobs(), pairs.SAMPLE_RATE, n_processes, total=3 * len(rows), score=metrics.scores_kept)
-    return pd.DataFrame([name | score for name, score in zip(named, scores, strict=True)])
+    scores = scoring.score_table(items(), pairs.SAMPLE_RATE, n_processes, 4 * len(rows), metrics.NAMES)
+    return scores[scores.system != "clean"].drop(columns="bandwidth_hz") if len(scores) else scores
 
 
 def without_speech(generator: nn.Module, signals: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def page(
         title: the run.
         table: the `summary` of all items.
         scores: the long table of scores; the items' own scores are taken from it.
-        items: pairs of a row and its signals, as for `evaluation.score_table`.
+        items: pairs of a row and its signals, as for `scoring.score_table`.
         plots: caption -> figure.
         note: a paragraph below the title, e.g. corpus and checkpoint.
         seconds: of each item that are shown; 8 s of one take about 2 MB.

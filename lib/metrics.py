@@ -1,22 +1,17 @@
-"""Scores of an estimate against its clean reference, and the statistics of many of them.
+"""Scores of an estimate against its clean reference.
 
 Signals are mono float32 numpy arrays `[T]` of equal length, sample-aligned: no function here searches for a delay.
 Arguments come as (estimate, reference). What cannot be computed (PESQ of silence, LSD of no bins) is NaN: missing,
 never zero. LSD and MCD stop at `bandwidth_hz`, what the clean recording really holds: above it there is nothing to hit.
 """
 
-import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.metadata import version
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import scipy.fft
 import scipy.signal
-import scipy.stats
 from scipy.ndimage import median_filter
 
 from lib import audio, voice
@@ -27,15 +22,7 @@ SELECTION = ("lsd_db", "mcd_db", "pesq")  # by which epochs are chosen and items
 PITCH = ("f0_error_cents", "voicing_error")
 DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808")
 ALL = (*NAMES, "over_attenuation_db", "pause_level_db", "loudness_difference_lu", *PITCH, *DNSMOS)
-LOWER = (
-    "lsd_db",
-    "lsd_above_4k_db",
-    "mcd_db",
-    "over_attenuation_db",
-    "pause_level_db",
-    "loudness_difference_lu",
-    *PITCH,
-)
+LOWER = (*NAMES[3:], "over_attenuation_db", "pause_level_db", "loudness_difference_lu", *PITCH)  # is better
 SIGN = {name: -1 if name in LOWER else 1 for name in ALL}  # times the score: higher is better
 BEST = {"pesq": 4.643888, "estoi": 1.0, "si_sdr_db": np.inf} | {  # of the clean recording against itself
     name: 0.0 for name in LOWER if name != "pause_level_db"
@@ -45,17 +32,6 @@ N_FFT, HOP_LENGTH = 2048, 512
 FLOOR_DB = -80.0  # re a full-scale sine; with a floor of -134 dB the score is about silence that nobody hears
 ACTIVE_DB = 40.0  # frames of the reference this far below its loudest one are left out
 PAUSE_FLOOR_DB = -100.0  # re active speech: digital silence
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "soxr",
-    "pesq",
-    "pystoi",
-    "librosa",
-    "pyloudnorm",
-    "speechmos",
-    "onnxruntime",
-)  # that score
 N_MELS, N_CEPSTRA = 80, 24
 
 STEP_RATIO = 1.2  # bandwidth: a band edge falls within this ratio of frequencies ...
@@ -222,71 +198,6 @@ def scores(
     return {name: found[name] for name in names}
 
 
-def scores_kept(
-    estimate: np.ndarray, reference: np.ndarray, sample_rate: int, bandwidth_hz: float, names: Sequence[str] = NAMES
-) -> dict[str, float]:
-    """As `scores`, but what was computed once for the same samples, by the same code and packages, is read from a file."""
-    from lib.cached import kept
-
-    signals = hashlib.sha256(np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes())
-    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), code()]
-    found = {}
-    for group in (NAMES, tuple(name for name in ALL if name not in NAMES)):
-        if wanted := [name for name in group if name in names]:
-            found |= kept(
-                "scores", [*about, wanted], lambda: scores(estimate, reference, sample_rate, bandwidth_hz, wanted)
-            )
-    return {name: found[name] for name in names}
-
-
-@cache
-def code() -> list[str]:
-    """What scores follow from besides the signals: the versions of the packages, and the hash of our own files."""
-    own = b"".join(Path(module).read_bytes() for module in (__file__, voice.__file__, audio.__file__))
-    return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(own).hexdigest()]
-
-
-def score_all(
-    jobs: Iterable[tuple[np.ndarray, np.ndarray, float]],
-    sample_rate: int,
-    n_processes: int = 1,
-    names: Sequence[str] = NAMES,
-    total: int | None = None,
-    score: Callable = scores,
-) -> list[dict[str, float]]:
-    """`scores` of every job `(estimate, reference, bandwidth_hz)`, in their order.
-
-    The number of processes changes the rounding at most.
-
-    Args:
-        jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.
-        sample_rate: of all signals, Hz.
-        n_processes: 1 works here; more are joblib workers of one thread each.
-        names: which scores.
-        total: the number of jobs, for the progress bar, where `jobs` has no length.
-        score: `scores`, or `scores_kept`, which computes nothing twice.
-    """
-    from lib.progress import progress
-
-    total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
-    return list(progress(_score_each(jobs, sample_rate, n_processes, names, score), "scores", total))
-
-
-def _score_each(jobs, sample_rate, n_processes, names, score):
-    if n_processes == 1:
-        yield from (score(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
-        return
-    from joblib import delayed
-
-    from lib.jobs import workers
-
-    jobs = iter(jobs)
-    # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
-    with workers(n_processes) as pool:
-        while batch := list(islice(jobs, 8 * n_processes)):
-            yield from pool(delayed(score)(e, r, sample_rate, bw, names) for e, r, bw in batch)
-
-
 def bandwidth_hz(signal: np.ndarray, sample_rate: int) -> float:
     """Upper edge of what a recording holds, in Hz: `sample_rate / 2` if nothing cuts it off, NaN for silence.
 
@@ -316,65 +227,6 @@ def bandwidth_hz(signal: np.ndarray, sample_rate: int) -> float:
     top_db = above[bottom] + fall[bottom]
     edge = float(hz[np.argmax(above <= top_db - min(0.9 * fall[bottom], DEPTH_DB))])
     return edge if edge < 0.97 * sample_rate / 2 else sample_rate / 2
-
-
-def gap_closed(restored: Sequence[float], enhanced: Sequence[float], clean: Sequence[float]) -> float:
-    """How much of the way from `enhanced` to `clean` a set has gone: 0 none, 1 all of it, below 0 harm.
-
-    `(mean restored - mean enhanced) / (mean clean - mean enhanced)`, a ratio of means over the items that are finite in
-    all three; any score will do, whichever its better side. NaN if there is no such item or no gap.
-
-    >>> round(gap_closed([2.0, 3.0, 9.0], [1.0, 2.0, np.nan], [4.0, 5.0, 4.0]), 3)
-    0.333
-    """
-    table = np.array([restored, enhanced, clean], np.float64)
-    restored, enhanced, clean = table[:, np.isfinite(table).all(axis=0)]
-    if not len(clean) or clean.mean() == enhanced.mean():
-        return np.nan
-    return float((restored.mean() - enhanced.mean()) / (clean.mean() - enhanced.mean()))
-
-
-def bootstrap_interval(
-    values: Sequence[float], seed: int, n_bootstrap: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval `(low, high)` of the mean of the finite `values`; NaN, NaN if there are none.
-
-    >>> bootstrap_interval([3.0, 3.0, np.nan], seed=0)
-    (3.0, 3.0)
-    """
-    values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return np.nan, np.nan
-    drawn = np.random.default_rng(seed).integers(len(values), size=(n_bootstrap, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def signed_rank(differences: Sequence[float]) -> float:
-    """P value of Wilcoxon's signed-rank test, two-sided, that paired differences lie about zero; NaN if all are zero or missing.
-
-    >>> round(signed_rank([1.0, 2.0, 3.0, 4.0, 5.0, np.nan]), 4)
-    0.0625
-    """
-    differences = np.asarray(differences, np.float64)
-    differences = differences[np.isfinite(differences)]
-    return float(scipy.stats.wilcoxon(differences).pvalue) if differences.any() else np.nan
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """P values corrected for their number (Holm, 1979); NaN stays and does not count.
-
-    >>> holm([0.01, 0.04, np.nan, 0.03]).tolist()
-    [0.03, 0.06, nan, 0.06]
-    """
-    p_values = np.asarray(p_values, np.float64)
-    order = [i for i in np.argsort(p_values) if np.isfinite(p_values[i])]
-    corrected, largest = np.full(len(p_values), np.nan), 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
-        corrected[i] = largest
-    return corrected
 
 
 def _check(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None = None) -> None:

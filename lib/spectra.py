@@ -49,13 +49,8 @@ def spectrograms(
     image = None
     for ax, (name, signal) in zip(axes, signals.items(), strict=False):
         spectrum = level(np.asarray(signal)[: round(max_seconds * sample_rate)])
-        seconds = (spectrum.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
-        extent = (0, seconds, 0, sample_rate / 2000)
-        image = ax.imshow(spectrum, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-100, vmax=-30)
-        if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
-            ax.axhline(bandwidth_hz / 1000, color="white", linestyle="--", linewidth=1)
+        image = _image(ax, spectrum, sample_rate, bandwidth_hz, "white", cmap="magma", vmin=-100, vmax=-30)
         ax.set_title(name, loc="left")
-        ax.grid(visible=False)
         ax.label_outer()
     for ax in axes[-2:] if n == 4 else axes:
         ax.set_xlabel("time (s)")
@@ -71,40 +66,36 @@ def spectrograms(
 
 @figures.styled
 def differences(
-    signals: Mapping[str, np.ndarray],
-    sample_rate: int,
-    title: str = "",
-    bandwidth_hz: float | None = None,
-    max_seconds: float = 6.0,
+    signals: Mapping[str, np.ndarray], sample_rate: int, title: str = "", bandwidth_hz: float | None = None
 ) -> figures.Figure:
-    """Spectrograms minus that of `clean`, side by side: red is too much, blue is missing; floor -80 dB, as in LSD.
+    """Spectrograms minus that of `clean`, beside each other: red is too much, blue is missing; floor -80 dB, as in LSD.
 
     Args:
-        signals: name -> `[T]`, `clean` among them; what is beyond `max_seconds` is not drawn.
-        bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
+        signals: as for `spectrograms`, `clean` among them; the first 6 s are drawn.
+        bandwidth_hz: as there.
     """
-    levels = {
-        name: np.maximum(level(np.asarray(signal)[: round(max_seconds * sample_rate)]), metrics.FLOOR_DB)
-        for name, signal in signals.items()
-    }
-    clean = levels.pop("clean")
+    levels = {name: level(np.asarray(signal)[: round(6.0 * sample_rate)]) for name, signal in signals.items()}
+    clean = np.maximum(levels.pop("clean"), metrics.FLOOR_DB)
     figure, axes = figures.blank(1, max(len(levels), 1), height=3.8, sharey=True)
-    seconds = (clean.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
     for ax, (name, spectrum) in zip(axes, levels.items(), strict=False):
-        image = ax.imshow(
-            spectrum - clean, origin="lower", aspect="auto", extent=(0, seconds, 0, sample_rate / 2000), cmap="RdBu_r",
-            vmin=-20, vmax=20,
-        )  # fmt: skip
-        if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
-            ax.axhline(bandwidth_hz / 1000, color="black", linestyle="--", linewidth=1)
+        change = np.maximum(spectrum, metrics.FLOOR_DB) - clean
+        image = _image(ax, change, sample_rate, bandwidth_hz, "black", cmap="RdBu_r", vmin=-20, vmax=20)
         ax.set_title(f"{name} - clean", loc="left")
         ax.set_xlabel("time (s)")
-        ax.grid(visible=False)
     axes[0].set_ylabel("frequency (kHz)")
     if levels:
         figure.colorbar(image, ax=list(axes), label="difference (dB)", extend="both", aspect=20, pad=0.02)
     figure.suptitle(title)
     return figure
+
+
+def _image(ax, values: np.ndarray, sample_rate: int, bandwidth_hz: float | None, line: str, **look):
+    """`values` `[F, frames]` over seconds and kHz, and a dashed line at `bandwidth_hz`."""
+    seconds = (values.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
+    if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
+        ax.axhline(bandwidth_hz / 1000, color=line, linestyle="--", linewidth=1)
+    ax.grid(visible=False)
+    return ax.imshow(values, origin="lower", aspect="auto", extent=(0, seconds, 0, sample_rate / 2000), **look)
 
 
 def long_term(signals: Sequence[np.ndarray], active: Sequence[np.ndarray], frequencies: np.ndarray, sample_rate: int):

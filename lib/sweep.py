@@ -49,9 +49,8 @@ def points(described: dict[str, Any]) -> list[dict]:
     if described.get("notebook") not in store.NOTEBOOKS:
         raise ValueError(f"notebook = {described.get('notebook')!r}: expected one of {', '.join(store.NOTEBOOKS)}")
     fixed, model = described.get("fixed", {}), getattr(params, described["notebook"].capitalize())
-    found = [
-        fixed | point for point in (_grid(described["grid"]) if "grid" in described else _random(described["random"]))
-    ]
+    searched = _grid(described["grid"]) if "grid" in described else _random(described["random"])
+    found = [fixed | point for point in searched]
     for point in found:
         params.build(model, point)
     return found
@@ -92,19 +91,9 @@ def _point(name: str, point: dict, fixed: dict, parent: str, number: int) -> tup
     """One point by papermill; its number, and what it said last if it failed."""
     folder = RUNS / "sweeps" / parent
     folder.mkdir(parents=True, exist_ok=True)
-    words = [
-        word
-        for key, value in point.items()
-        for word in ("-p", key, json.dumps(value) if isinstance(value, list) else str(value))
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        f"notebooks/{name}.ipynb",
-        str(folder / f"{number:03d}.ipynb"),
-        *words,
-    ]
+    command = [sys.executable, "-m", "papermill", f"notebooks/{name}.ipynb", str(folder / f"{number:03d}.ipynb")]
+    for key, value in point.items():
+        command += ["-p", key, json.dumps(value) if isinstance(value, list) else str(value)]
     environment = os.environ | {PARENT: parent, POINT: _key(point), "RETIMBRE_RUNS": str(RUNS)}
     environment[NAME] = title(_searched(point, fixed), {})
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from lib import audio, losses, metrics, pairs, spectra
+from lib import audio, losses, metrics, pairs, scoring, spectra, stats
 from lib.audio import SAMPLE_RATE
 from lib.discriminators import score
 from lib.generator import restore
@@ -69,11 +69,11 @@ class Validation:
 
         n_processes = 2 if len(restored_jobs) > 4 else 1
         if self.enhanced_scores is None:
-            self.enhanced_scores = metrics.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SCORES)
-        scores = metrics.score_all(restored_jobs, SAMPLE_RATE, n_processes, SCORES)
+            self.enhanced_scores = scoring.score_all(enhanced_jobs, SAMPLE_RATE, n_processes, SCORES)
+        scores = scoring.score_all(restored_jobs, SAMPLE_RATE, n_processes, SCORES)
         ours, before = pd.DataFrame(scores), pd.DataFrame(self.enhanced_scores)
         ideal = {name: np.full(len(ours), metrics.BEST[name]) for name in metrics.SELECTION}
-        gaps = {name: metrics.gap_closed(ours[name], before[name], ideal[name]) for name in metrics.SELECTION}
+        gaps = {name: stats.gap_closed(ours[name], before[name], ideal[name]) for name in metrics.SELECTION}
         means = pd.DataFrame([{name: float(term) for name, term in terms.items()} for terms in seen]).mean()
         record = {"epoch": epoch} | {f"valid/{name}": float(mean) for name, mean in means.items()}
         record |= {f"valid/{name}": float(ours[name].mean()) for name in SCORES}

@@ -20,6 +20,21 @@ def voiced(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray
     return (0.05 * (harmonics + 0.5 * rng.standard_normal(len(t))) * syllables).astype(np.float32)
 
 
+def noise(seconds: float = 2.0, level: float = 0.1, seed: int = 0) -> np.ndarray:
+    return (level * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
+    """Syllables of decaying harmonics of 120 Hz and full-band bursts of hiss, which fall by 48 dB up to 24 kHz."""
+    rng, t = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
+    voice = sum(np.sin(2 * np.pi * 120 * k * t + rng.uniform(0, 6)) / k**1.5 for k in range(1, 60))
+    hz = np.fft.rfftfreq(len(t), 1 / RATE)
+    hiss = np.fft.irfft(np.fft.rfft(rng.standard_normal(len(t))) * 10 ** (-hz / 10_000), len(t))
+    rhythm = 2 * np.pi * 3 * t
+    signal = voice * np.maximum(np.sin(rhythm), 0) + hiss * np.maximum(-np.sin(rhythm), 0) + 1e-4 * hiss
+    return (0.3 * signal / np.abs(signal).max()).astype(np.float32)
+
+
 def write(path: Path, signal: np.ndarray, sample_rate: int = RATE, subtype: str | None = None) -> Path:
     """As any format that the suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,10 +55,11 @@ def test_ratings_find_their_systems_again():
     given = {"clean": 100.0, "restored": 80.0, "enhanced": 60.0, "anchor": 10.0}
     order = blind.rating_order(ITEMS, PAIR, seed=4)
     said = [[given[name] for name in screen["systems"]] for screen in order]
-    table = blind.ratings([{"kind": "rating", "seed": 4, "items": ITEMS, "systems": list(PAIR), "answers": said}])
-    result = blind.rating_result(table)
+    saved = {"kind": "rating", "seed": 4, "items": ITEMS, "systems": list(PAIR), "answers": said}
+    result = blind.rating_result(blind.ratings([saved]))
     assert result.system.tolist() == ["anchor", "enhanced", "restored", "clean"]
     assert result.rating.tolist() == [10, 60, 80, 100] and (result.n_items == 5).all()
+    assert blind.rating_result(blind.ratings([saved, saved])).equals(result)  # a second listener is no second item
 
 
 def test_what_is_no_or_half_a_file_of_answers_is_refused_by_name(tmp_path):

@@ -11,7 +11,9 @@ RNG = np.random.default_rng(0)
 
 def scored(**runs) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"item_id": [f"i{k}" for k in range(len(values))], "run": name, "pesq": values, "lsd_db": -values})
+        pd.DataFrame(
+            {"item_id": [f"i{k}" for k in range(len(values))], "system": name, "pesq": values, "lsd_db": -values}
+        )
         for name, values in runs.items()
     ]
     return pd.concat(parts).sample(frac=1, random_state=0)
@@ -25,7 +27,7 @@ def test_parameters_that_are_alike_are_left_out_and_missing_ones_are_not():
 def test_differences_are_paired_and_the_first_run_is_what_all_are_held_against():
     base = RNG.normal(2, 1, 40)
     found = comparison.paired(scored(base=base, more=base + 0.1 + 0.01 * RNG.normal(size=40), same=base), "base")
-    found = found.set_index(["metric", "run"])
+    found = found.set_index(["metric", "system"])
     more = found.loc[("pesq", "more")]
     assert more.difference == pytest.approx(0.1, abs=0.01) and more.low > 0.09 and more.better == 1.0
     assert more.p_value < 1e-6 and found.loc[("lsd_db", "more")].difference == pytest.approx(-0.1, abs=0.01)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from lib import evaluation, figures, listening
+from lib import charts, evaluation, listening, scoring
 
 SAMPLE_RATE = 48_000
 RNG = np.random.default_rng(0)
@@ -190,7 +190,7 @@ def test_no_items_give_a_table_that_says_so():
 
 
 def test_every_system_of_every_item_is_scored_against_its_clean_signal():
-    scores = evaluation.score_table(items(2), SAMPLE_RATE, n_items=2)
+    scores = scoring.score_table(items(2), SAMPLE_RATE)
     assert scores["system"].tolist() == ["noisy", "enhanced", "restored", "clean"] * 2
     assert scores["item_id"].tolist() == ["<item> & 0"] * 4 + ["<item> & 1"] * 4
     assert scores["si_sdr_db"].tolist()[:3] == pytest.approx([0.0, 20.0, 40.0], abs=0.01)
@@ -204,7 +204,7 @@ def page():
     scores = long_table("pesq", noisy=[1, 1], enhanced=[2.0, 2.125], restored=[3, 3], clean=[4, 4])
     scores["item_id"] = scores["item_id"].map({"item 0": ids[0], "item 1": ids[1]})
     table = evaluation.summary(scores, seed=0)
-    plots = {"Paired differences": figures.differences(table)}
+    plots = {"Paired differences": charts.differences(table)}
     return listening.page("listen <run>", table, scores, shown, plots, SAMPLE_RATE, note="corpus demo")
 
 

@@ -1,33 +1,17 @@
 """Laws of the scores, with numbers known beforehand, and of the bandwidth on shaped noise and, where there is some, speech."""
 
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.signal import firwin, lfilter
+from signals import RATE, noise, speech_like
 
-from lib import audio, cached, metrics
+from lib import audio, metrics
 
-RATE = 48_000
 FULL_HZ = 24_000.0
 REAL_SPEECH = os.environ.get("RETIMBRE_AUDIO")
-
-
-def noise(seconds: float = 2.0, level: float = 0.1, seed: int = 0) -> np.ndarray:
-    return (level * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
-
-
-def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
-    """Syllables of decaying harmonics of 120 Hz and full-band bursts of hiss, which fall by 48 dB up to 24 kHz."""
-    rng, t = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
-    voice = sum(np.sin(2 * np.pi * 120 * k * t + rng.uniform(0, 6)) / k**1.5 for k in range(1, 60))
-    hz = np.fft.rfftfreq(len(t), 1 / RATE)
-    hiss = np.fft.irfft(np.fft.rfft(rng.standard_normal(len(t))) * 10 ** (-hz / 10_000), len(t))
-    rhythm = 2 * np.pi * 3 * t
-    signal = voice * np.maximum(np.sin(rhythm), 0) + hiss * np.maximum(-np.sin(rhythm), 0) + 1e-4 * hiss
-    return (0.3 * signal / np.abs(signal).max()).astype(np.float32)
 
 
 def low_passed(signal: np.ndarray, edge_hz: float, how: str) -> np.ndarray:
@@ -181,26 +165,6 @@ def test_the_level_in_pauses_is_that_of_the_noise_there():
     assert np.isnan(metrics.pause_level_db(noise(), noise(), RATE))  # no pause
 
 
-def test_what_is_kept_equals_what_is_computed_and_is_not_computed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(cached, "RUNS", tmp_path)
-    clean = speech_like(1)
-    arguments = (clean + noise(1, 0.01), clean, RATE, FULL_HZ)
-    wanted = metrics.scores(*arguments, metrics.ALL)
-    assert metrics.scores_kept(*arguments, metrics.ALL) == pytest.approx(wanted, nan_ok=True)
-    monkeypatch.setattr(metrics, "scores", lambda *_: pytest.fail("computed again"))
-    assert metrics.scores_kept(*arguments, metrics.ALL) == pytest.approx(wanted, nan_ok=True)
-    assert metrics.scores_kept(*arguments) == {name: wanted[name] for name in metrics.NAMES}
-
-
-def test_a_file_of_scores_that_was_cut_off_is_written_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(cached, "RUNS", tmp_path)
-    assert cached.kept("x", [1], lambda: 5.0) == 5.0
-    file = next(tmp_path.rglob("*.json"))
-    file.write_text("5.")
-    file.write_text('{"a": ')
-    assert cached.kept("x", [1], lambda: 6.0) == 6.0 and cached.kept("x", [1], lambda: 7.0) == 6.0
-
-
 def test_a_tenth_of_a_second_is_too_short_for_pesq_and_estoi_and_fine_for_the_rest():
     result = metrics.scores(noise(0.1), noise(0.1), RATE, FULL_HZ)
     assert np.isnan([result["pesq"], result["estoi"]]).all() and result["lsd_db"] == result["mcd_db"] == 0.0
@@ -236,35 +200,6 @@ def test_estoi_leaves_the_global_random_numbers_alone_and_does_not_depend_on_the
         results.append(metrics.estoi(gated, clean, RATE))
         assert np.random.uniform() == expected
     assert results[0] == results[1]
-
-
-def test_two_processes_give_the_scores_of_one_in_the_same_order():
-    clean = speech_like(2)
-    jobs = [(clean + noise(2, level), clean, FULL_HZ) for level in (0.001, 0.003, 0.01, 0.03, 0.1)]
-    one = metrics.score_all(jobs, RATE)
-    two = metrics.score_all(iter(jobs), RATE, n_processes=2, total=5)
-    assert two == [pytest.approx(row, rel=1e-6) for row in one]  # a matrix product rounds differently on two threads
-    assert [row["pesq"] for row in one] == sorted((row["pesq"] for row in one), reverse=True)
-
-
-def test_jobs_are_drawn_in_the_callers_thread():
-    def jobs():
-        for _ in range(20):
-            threads.add(threading.get_ident())
-            yield noise(0.1), noise(0.1), FULL_HZ
-
-    threads = set()
-    assert len(metrics.score_all(jobs(), RATE, n_processes=2, names=("lsd_db",))) == 20
-    assert threads == {threading.get_ident()}
-
-
-def test_an_error_while_jobs_are_read_reaches_the_caller():
-    def jobs():
-        yield noise(1), noise(1), FULL_HZ
-        raise audio.AudioError("x.flac: truncated?")
-
-    with pytest.raises(audio.AudioError, match=r"x\.flac"):
-        metrics.score_all(jobs(), RATE, n_processes=2, names=("lsd_db",))
 
 
 @pytest.mark.parametrize("make", [noise, speech_like])
@@ -320,38 +255,3 @@ def test_a_low_pass_on_real_speech_is_found_within_3_percent(how, edge_hz):
         cut = low_passed(signal, edge_hz, how)
         for stored in (quantised(cut, 24), quantised(0.01 * cut, 24), quantised(cut, 16)):
             assert metrics.bandwidth_hz(stored, RATE) == pytest.approx(edge_hz, rel=0.03)
-
-
-@pytest.mark.parametrize(
-    "restored, enhanced, clean, share",
-    [
-        ([2.0, 2.0], [1.0, 1.0], [3.0, 3.0], 0.5),
-        ([4.0], [8.0], [0.0], 0.5),  # a distance: lower is better
-        ([0.5], [1.0], [3.0], -0.25),
-        ([1.0, 5.0], [1.0, 1.0], [2.0, 9.0], 4 / 9),  # a ratio of means, not the mean ratio 0.25
-        ([2.0, np.nan, 7.0], [1.0, 1.0, np.nan], [3.0, 3.0, 3.0], 0.5),  # missing in one: left out of all
-    ],
-)
-def test_gap_closed_is_a_ratio_of_means(restored, enhanced, clean, share):
-    assert metrics.gap_closed(restored, enhanced, clean) == pytest.approx(share)
-
-
-def test_no_gap_and_an_infinite_gap_have_no_share():
-    assert np.isnan(metrics.gap_closed([1.0], [2.0], [2.0]))
-    assert np.isnan(metrics.gap_closed([10.0], [5.0], [np.inf]))
-    assert np.isnan(metrics.gap_closed([], [], []))
-
-
-def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases():
-    rng = np.random.default_rng(0)
-    intervals = [metrics.bootstrap_interval(rng.normal(3.0, 2.0, 50), seed, n_bootstrap=500) for seed in range(400)]
-    assert np.mean([low < 3.0 < high for low, high in intervals]) == pytest.approx(0.94, abs=0.03)
-    assert np.mean([high - low for low, high in intervals]) == pytest.approx(2 * 1.96 * 2 / np.sqrt(50), rel=0.05)
-
-
-def test_the_bootstrap_repeats_from_its_seed_and_leaves_missing_values_out():
-    values = np.random.default_rng(0).normal(size=40)
-    interval = metrics.bootstrap_interval(values, seed=1)
-    assert interval == metrics.bootstrap_interval([*values, np.nan], seed=1)
-    assert interval != metrics.bootstrap_interval(values, seed=2)
-    assert np.isnan(metrics.bootstrap_interval([np.nan], seed=0)).all()

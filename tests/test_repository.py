@@ -12,11 +12,11 @@ import lib
 
 ORDER = """
     progress jobs params store origin tracking
-    cached audio voice metrics figures spectra tables
-    degrade demo sources deepfilter_network deepfilter align own plan pairs verify data
+    cached audio voice metrics stats scoring evaluation figures charts spectra tables
+    degrade demo sources deepfilter_network deepfilter align own plan pairs verify timbre data
     causal spectral waveform generator discriminators disturbance losses step
     checkpoints ship hearing validation train workers restore
-    baselines evaluation harm listening blind comparison sweep bench budget
+    baselines harm listening blind comparison sweep bench budget
 """.split()
 BESIDE = {
     "params",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from signals import RATE, good_sources
 
-from lib import audio, deepfilter, pairs, params, plan, sources, verify
+from lib import audio, deepfilter, pairs, params, plan, sources, timbre, verify
 
 
 def active_speech_snr_db(speech, noise):
@@ -135,12 +135,12 @@ def test_the_timbre_profile_finds_what_was_taken_of_each_band(spoilt):
         spectrum = np.fft.rfft(clean)
         spectrum[np.fft.rfftfreq(len(clean), 1 / RATE) > 4_000] *= 0.5
         audio.write(target / row["enhanced"], 0.999 * np.fft.irfft(spectrum, len(clean)), RATE)
-    table = verify.timbre("spoilt", few)
+    table = timbre.measure("spoilt", few)
     assert len(table) == 3 * 32 and table.band.max() == 31
     table["change_db"] -= 20 * np.log10(0.999)
     assert table.change_db[table.hz < 3_500].abs().max() < 0.1
     assert (table.change_db[table.hz > 4_600] + 6.02).abs().max() < 0.1
-    profile = verify.profile(table)
+    profile = timbre.profile(table)
     assert (profile.low <= profile["median"]).all() and (profile["median"] <= profile.high).all()
 
 
@@ -148,4 +148,4 @@ def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(made):
     _, manifest = made
     narrow = manifest.head(2).assign(bandwidth_hz=7_000.0)
     widths = np.cumsum(deepfilter.erb_widths()) * 50
-    assert set(verify.timbre("verified", narrow).band) == set(range(int((widths - 50 <= 7_007).sum())))
+    assert set(timbre.measure("verified", narrow).band) == set(range(int((widths - 50 <= 7_007).sum())))

@@ -1,0 +1,107 @@
+"""Scores of many signals: in parallel processes, and none computed twice."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+
+from lib import audio, metrics, voice
+from lib.cached import kept
+from lib.jobs import workers
+from lib.progress import progress
+
+PACKAGES = "numpy scipy soxr pesq pystoi librosa pyloudnorm speechmos onnxruntime".split()  # that score
+
+
+def score_table(
+    items: Iterable[tuple[dict, Mapping[str, np.ndarray]]],
+    sample_rate: int,
+    n_processes: int = 1,
+    n_signals: int | None = None,
+    names: Sequence[str] = metrics.ALL,
+) -> pd.DataFrame:
+    """Scores of each system of each item against its clean signal, as the long table of `lib.evaluation`; none is computed twice.
+
+    Args:
+        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and whatever else the table is to hold) and
+            its signals (system -> `[T]`), `clean` among them. May be a generator that restores: few are held at a time.
+        sample_rate: of all signals, Hz.
+        n_signals: of all items together, for the progress bar.
+        names: which scores.
+    """
+    rows = []
+
+    def jobs() -> Iterator[tuple]:
+        for row, signals in items:
+            for system, signal in signals.items():
+                rows.append(row | {"system": system})
+                yield signal, signals["clean"], row["bandwidth_hz"]
+
+    scores = score_all(jobs(), sample_rate, n_processes, names, n_signals, scores_kept)
+    return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
+
+
+def score_all(
+    jobs: Iterable[tuple[np.ndarray, np.ndarray, float]],
+    sample_rate: int,
+    n_processes: int = 1,
+    names: Sequence[str] = metrics.NAMES,
+    total: int | None = None,
+    score: Callable = metrics.scores,
+) -> list[dict[str, float]]:
+    """The scores of every job `(estimate, reference, bandwidth_hz)`, in their order.
+
+    The number of processes changes the rounding at most.
+
+    Args:
+        jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.
+        sample_rate: of all signals, Hz.
+        n_processes: 1 works here; more are joblib workers of one thread each.
+        names: which scores.
+        total: the number of jobs, for the progress bar, where `jobs` has no length.
+        score: `metrics.scores`, or `scores_kept`, which computes nothing twice.
+    """
+    total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
+    return list(progress(_score_each(jobs, sample_rate, n_processes, names, score), "scores", total))
+
+
+def scores_kept(
+    estimate: np.ndarray,
+    reference: np.ndarray,
+    sample_rate: int,
+    bandwidth_hz: float,
+    names: Sequence[str] = metrics.NAMES,
+) -> dict[str, float]:
+    """As `metrics.scores`, but what the same code and packages computed once for the same samples is read from a file."""
+    arguments = (estimate, reference, sample_rate, bandwidth_hz)
+    signals = hashlib.sha256(np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes())
+    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), code()]
+    found = {}
+    for group in (metrics.NAMES, [name for name in metrics.ALL if name not in metrics.NAMES]):
+        if wanted := [name for name in group if name in names]:
+            found |= kept("scores", [*about, wanted], lambda: metrics.scores(*arguments, wanted))
+    return {name: found[name] for name in names}
+
+
+@cache
+def code() -> list[str]:
+    """What scores follow from besides the signals: the versions of the packages, and the hash of our own files."""
+    own = b"".join(Path(module.__file__).read_bytes() for module in (metrics, voice, audio))
+    return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(own).hexdigest()]
+
+
+def _score_each(jobs, sample_rate, n_processes, names, score):
+    if n_processes == 1:
+        yield from (score(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
+        return
+    jobs = iter(jobs)
+    # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
+    with workers(n_processes) as pool:
+        while batch := list(islice(jobs, 8 * n_processes)):
+            yield from pool(delayed(score)(e, r, sample_rate, bw, names) for e, r, bw in batch)
