@@ -15,7 +15,7 @@ CHILDREN = "tags.mlflow.parentRunId = '{}'"
 
 
 def differing(parameters: dict[str, dict]) -> pd.DataFrame:
-    """The parameters that are not the same in all runs, a row each, a column for each run.
+    """The parameters that are not the same in all runs, a row each, a column for each run; but not `resume`, which is no setting.
 
     Args:
         parameters: name of a run -> its parameters.
@@ -25,7 +25,7 @@ def differing(parameters: dict[str, dict]) -> pd.DataFrame:
     """
     table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in parameters.items()})
     unlike = table.astype(str).nunique(axis=1) > 1
-    return table[unlike].rename_axis("parameter")
+    return table[unlike].drop(index="resume", errors="ignore").rename_axis("parameter")
 
 
 def about(runs: Sequence, called: Sequence[str]) -> pd.DataFrame:

@@ -400,6 +400,7 @@ class Bench(Parameters):
     n_hops: Annotated[int, Field(ge=10)] = 1000
     minutes: list[Positive] = Field([1.0, 5.0, 20.0], min_length=1)
     n_lag_pairs: Annotated[int, Field(ge=5)] = 50
+    segment_length: Annotated[Segment, Field(ge=24_000)] = 96_000
     seed: Seed = 0
 
 

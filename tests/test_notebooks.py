@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from papermill.cli import papermill as command_line
 from signals import RATE, good_sources, odd_and_bad_speech
 
 from lib import REPO, RUNS, audio, blind, metrics, pairs, store, tracking
@@ -26,7 +28,8 @@ TINY = {
     ).split(),
     "compare": "-p n_items 2 -p n_players 1 -p n_bootstrap 200 -p n_processes 1".split(),
     "bench": (
-        "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1] -p n_lag_pairs 5"
+        "-p n_files 2 -p snr_db [5] -p batch_sizes [1,2] -p n_repeats 1 -p n_hops 20 -p minutes [0.05,0.1] "
+        "-p n_lag_pairs 5 -p segment_length 24000"
     ).split(),
 }
 
@@ -39,8 +42,8 @@ def papermill(*words, cwd=REPO):
     )
 
 
-def newest(experiment):
-    return store.newest_first(experiment)[0]
+def newest(experiment, place=0):
+    return store.newest_first(experiment)[place]
 
 
 def artifacts(run, path=None):
@@ -63,21 +66,36 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chain(sources, tmp_path_factory):
-    """prepare -> inspect -> check -> train -> listen, and bench, once: the processes by notebook."""
+    """prepare -> inspect -> check -> train -> listen, and the others, once: the processes by notebook.
+
+    Before the training another one: as documented, in the notebooks' folder, with a variant file and parameters beside it, then
+    resumed. `compare` has two runs so.
+    """
     out = tmp_path_factory.mktemp("executed")
-    folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
     (out / "said.json").write_text(json.dumps(found_each_time()))
+    folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
+    more = {
+        "prepare": [*folders, "-p", "rir_dir", sources / "rooms"],
+        "listen": ["-p", "answers", f"[{out / 'said.json'}]"],
+        "compare": ["-p", "condition", "params.corpus = 'demo'"],
+        "bench": ["-p", "speech_dir", sources / "speech" / "speaker0", "-p", "noise_dir", sources / "noise"],
+    }
     done = {}
     for name, words in TINY.items():
-        words = [*words, "-p", "answers", f"[{out / 'said.json'}]"] if name == "listen" else words
-        if name == "train":  # a second one, for `compare`
-            first = papermill("notebooks/train.ipynb", out / "first.ipynb", *words, "-p", "epochs", "1")
-            assert first.returncode == 0, first.stderr[-3000:]
-        words = [*words, "-p", "condition", "params.corpus = 'demo'"] if name == "compare" else words
-        more = [*folders, "-p", "rir_dir", sources / "rooms"] if name == "prepare" else []
-        if name == "bench":  # it reads the files as they are
-            more = ["-p", "speech_dir", sources / "speech" / "speaker0", "-p", "noise_dir", sources / "noise"]
-        done[name] = papermill(f"notebooks/{name}.ipynb", out / f"{name}.ipynb", *words, *more)
+        if name == "train":
+            variant = ["-f", "../params/train/enhanced_only.yaml", *words, "-p", "epochs", "0"]
+            inside = REPO / "notebooks" / f"out_{os.getpid()}.ipynb"  # an out.ipynb may be there, and its user's
+            try:
+                done["variant"] = papermill("train.ipynb", inside.name, *variant, cwd=inside.parent)
+                status = ["git", "status", "--short", "notebooks"]
+                done["status"] = subprocess.run(status, cwd=REPO, capture_output=True, text=True)
+            finally:
+                inside.unlink(missing_ok=True)
+            assert done["variant"].returncode == 0, done["variant"].stderr[-3000:]
+            resume = ["-p", "resume", "latest", "-p", "epochs", "1"]
+            done["resumed"] = papermill("notebooks/train.ipynb", out / "resumed.ipynb", *resume)
+            assert done["resumed"].returncode == 0, done["resumed"].stderr[-3000:]
+        done[name] = papermill(f"notebooks/{name}.ipynb", out / f"{name}.ipynb", *words, *more.get(name, []))
         assert done[name].returncode == 0, done[name].stderr[-3000:]
     return done
 
@@ -90,9 +108,8 @@ def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself
     assert set(run.data.params) == declared
     assert {f"notebook/{name}.ipynb", f"notebook/{name}.html"} <= artifacts(run, "notebook")
     assert len(artifacts(run, "figures")) >= 2
-    expected = {"host", "pid", "git_dirty", "notebook"} | (
-        {"manifest_sha256"} if name not in ("inspect", "bench") else set()
-    )
+    expected = {"host", "pid", "git_dirty", "notebook"}
+    expected |= {"manifest_sha256"} if name not in ("inspect", "bench") else set()
     assert expected <= set(run.data.tags)
 
 
@@ -142,7 +159,7 @@ def test_listen_says_where_it_helps_what_it_harms_and_plays_the_worst_and_the_be
     assert {"by_snr_db", "by_speaker", "by_noise", "missing", "worst", "best", "baselines", "runs"} <= tables
     without = pd.read_csv(tracking.download(run.info.run_id, "tables/without_speech.csv")).set_index("signal")
     assert {"white noise", "silence"} <= set(without.index) and without.restored_db["silence"] < -60
-    clean = pd.read_csv(tracking.download(run.info.run_id, "tables/clean_speech.csv")).set_index("run")
+    clean = pd.read_csv(tracking.download(run.info.run_id, "tables/clean_speech.csv")).set_index("system")
     assert set(clean.index) == {"DeepFilterNet3", "DeepFilterNet3 and restorer", "restorer alone"}
     page = tracking.download(run.info.run_id, "extremes.html").read_text()
     assert page.count("<audio ") == 8  # one worst, one best
@@ -163,66 +180,36 @@ def test_listen_makes_blind_tests_and_reads_their_answers(chain):
 def test_compare_finds_what_differs_and_scores_the_same_items(chain):
     run = newest("compare")
     differing = pd.read_csv(tracking.download(run.info.run_id, "tables/differing_parameters.csv"))
-    assert differing.parameter.tolist() == ["epochs"] and sorted(differing.iloc[0, 1:]) == [1, 2]
+    assert sorted(differing.parameter) == ["condition_on_noisy", "epochs"]
     scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
-    assert scores.groupby("run").item_id.nunique().tolist() == [2, 2] and scores.item_id.nunique() == 2
+    assert scores.groupby("system").item_id.nunique().tolist() == 5 * [2] and scores.item_id.nunique() == 2
+    means = pd.read_csv(tracking.download(run.info.run_id, "tables/means.csv"))
+    assert means.system[:2].tolist() == ["noisy", "enhanced"] and len(means) == 4
     paired = pd.read_csv(tracking.download(run.info.run_id, "tables/paired.csv"))
     assert set(paired.metric) == set(metrics.NAMES) and (paired.n_items <= 2).all()
     assert (RUNS / "cache" / "scores").exists()
 
 
-def test_the_documented_command_works_in_the_notebooks_folder(chain):
-    """cd notebooks && papermill train.ipynb out.ipynb -p gan_start_epoch 8"""
-    out = REPO / "notebooks" / f"out_{os.getpid()}.ipynb"  # an out.ipynb may be there, and its user's
-    try:
-        done = papermill(
-            "train.ipynb", out.name, "-p", "gan_start_epoch", "8", "-p", "epochs", "0", cwd=REPO / "notebooks"
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        run = newest("train")
-        assert run.data.params["gan_start_epoch"] == "8" and run.info.status == "FINISHED"
-        status = subprocess.run(
-            ["git", "status", "--short", "notebooks"], cwd=REPO, capture_output=True, text=True
-        ).stdout
-        assert out.name not in status
-    finally:
-        out.unlink(missing_ok=True)
+def test_the_documented_command_works_in_the_notebooks_folder_with_a_variant_file_and_parameters(chain):
+    """cd notebooks && papermill train.ipynb out.ipynb -f ../params/train/enhanced_only.yaml -p epochs 0"""
+    run = newest("train", 1)
+    assert run.data.params["condition_on_noisy"] == "false" and run.data.params["epochs"] == "0"
+    assert run.info.run_name.startswith("enhanced_only, epochs=0")
+    assert not chain["status"].stdout.count("out_")
 
 
-def test_a_variant_file_and_a_parameter_together(chain, tmp_path):
-    words = [
-        "notebooks/train.ipynb",
-        tmp_path / "x.ipynb",
-        "-f",
-        "params/train/enhanced_only.yaml",
-        "-p",
-        "epochs",
-        "0",
-    ]
-    assert papermill(*words).returncode == 0
-    assert newest("train").data.params["condition_on_noisy"] == "false"
-
-
-def test_a_resumed_training_goes_on_in_its_own_run_and_logs_no_step_twice(chain, tmp_path):
-    run = newest("train")
-    assert run.data.params["epochs"] == "0"
-    done = papermill(
-        "notebooks/train.ipynb", tmp_path / "on.ipynb", "-p", "resume", run.info.run_id, "-p", "epochs", "1"
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_a_resumed_training_goes_on_in_its_own_run_and_logs_no_step_twice(chain):
+    run = newest("train", 1)
+    assert run.info.status == "FINISHED" and run.data.tags["resumed_epochs"] == "1"
     history = store.client().get_metric_history(run.info.run_id, "valid/lsd_db")
     assert [value.step for value in history] == [0, 1]
-    refused = papermill(
-        "notebooks/train.ipynb", tmp_path / "no.ipynb", "-p", "resume", run.info.run_id, "-p", "batch_size", "3"
-    )
-    assert refused.returncode == 1 and "batch_size = 3" in refused.stderr
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_help_lists_each_parameter_with_type_and_help(name):
-    done = papermill("--help-notebook", f"notebooks/{name}.ipynb")
-    assert done.returncode == 0
-    listed = [line.strip() for line in done.stdout.splitlines() if "(default" in line]
+    done = CliRunner().invoke(command_line, ["--help-notebook", str(REPO / "notebooks" / f"{name}.ipynb")])
+    assert done.exit_code == 0
+    listed = [line.strip() for line in done.output.splitlines() if "(default" in line]
     assert listed and all(": " in line and "Unknown type" not in line for line in listed)
 
 
@@ -231,27 +218,15 @@ def test_help_lists_each_parameter_with_type_and_help(name):
     [
         ("train", ["-p", "gan_strat_epoch", "8"], "did you mean gan_start_epoch"),
         ("train", ["-p", "corpus", "nowhere"], "prepare this corpus first"),
-        ("prepare", ["-p", "save_segment_length", "24000"], "save_segment_length = 24000"),
-        ("prepare", ["-p", "speech_dir", "nowhere"], "speech_dir = 'nowhere'"),
         ("prepare", ["-p", "seed", "5"], "was prepared with another"),
         ("train", ["-p", "init_run", "latest", "-p", "channels", "8"], "channels = 8: expected"),
         ("listen", ["-p", "run", "0123456789abcdef0123456789abcdef"], "no such run"),
     ],
 )
 def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(chain, sources, tmp_path, name, words, message):
-    more = [
-        "-p",
-        "speech_dir",
-        sources / "speech",
-        "-p",
-        "noise_dir",
-        sources / "noise",
-        "-p",
-        "rir_dir",
-        sources / "rooms",
-    ]
-    words = words + (more if name == "prepare" and "speech_dir" not in words else [])
-    done = papermill(f"notebooks/{name}.ipynb", tmp_path / "out.ipynb", *words)
+    folders = {"speech_dir": sources / "speech", "noise_dir": sources / "noise", "rir_dir": sources / "rooms"}
+    more = [word for item in folders.items() for word in ("-p", *item)] if name == "prepare" else []
+    done = papermill(f"notebooks/{name}.ipynb", tmp_path / "out.ipynb", *words, *more)
     assert done.returncode == 1 and message in done.stderr
     run = newest(name)
     assert run.info.status == "FAILED"
