@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lib import RUNS
@@ -17,16 +18,26 @@ def kept(kind: str, about: Any, compute: Callable[[], Any]) -> Any:
     Args:
         kind: folder of such values, e.g. "scores".
         about: all that the value follows from, the versions of what computes it among it; as JSON.
-        compute: gives what JSON holds; NaN and infinity are among it.
+        compute: gives what JSON holds, but not None; NaN and infinity are among it.
     """
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    path = RUNS / "cache" / kind / key[:2] / f"{key[2:40]}.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        value = compute()
+    if (value := known(kind, about)) is not None:
+        return value
+    value, path = compute(), _path(kind, about)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(value))
     part.replace(path)
     return value
+
+
+def known(kind: str, about: Any) -> Any:
+    """What `kept` would give without computing, or None."""
+    try:
+        return json.loads(_path(kind, about).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _path(kind: str, about: Any) -> Path:
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return RUNS / "cache" / kind / key[:2] / f"{key[2:40]}.json"

@@ -1,8 +1,9 @@
 """Scores of many signals: in parallel processes, and none computed twice."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import cache, partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -11,8 +12,7 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
-from lib import audio, metrics, voice
-from lib.cached import kept
+from lib import audio, cached, metrics, voice
 from lib.jobs import workers
 from lib.progress import progress
 
@@ -43,7 +43,7 @@ def score_table(
                 rows.append(row | {"system": system})
                 yield signal, signals["clean"], row["bandwidth_hz"]
 
-    scores = score_all(jobs(), sample_rate, n_processes, names, n_signals, scores_kept)
+    scores = score_all(jobs(), sample_rate, n_processes, names, n_signals, keep=True)
     return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
 
 
@@ -53,7 +53,7 @@ def score_all(
     n_processes: int = 1,
     names: Sequence[str] = metrics.NAMES,
     total: int | None = None,
-    score: Callable = metrics.scores,
+    keep: bool = False,
 ) -> list[dict[str, float]]:
     """The scores of every job `(estimate, reference, bandwidth_hz)`, in their order.
 
@@ -65,10 +65,10 @@ def score_all(
         n_processes: 1 works here; more are joblib workers of one thread each.
         names: which scores.
         total: the number of jobs, for the progress bar, where `jobs` has no length.
-        score: `metrics.scores`, or `scores_kept`, which computes nothing twice.
+        keep: read what was computed before, and keep what is computed now.
     """
     total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
-    return list(progress(_score_each(jobs, sample_rate, n_processes, names, score), "scores", total))
+    return list(progress(_score_each(jobs, sample_rate, n_processes, names, keep), "scores", total))
 
 
 def scores_kept(
@@ -80,12 +80,9 @@ def scores_kept(
 ) -> dict[str, float]:
     """As `metrics.scores`, but what the same code and packages computed once for the same samples is read from a file."""
     arguments = (estimate, reference, sample_rate, bandwidth_hz)
-    signals = hashlib.sha256(np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes())
-    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), code()]
     found = {}
-    for group in (metrics.NAMES, [name for name in metrics.ALL if name not in metrics.NAMES]):
-        if wanted := [name for name in group if name in names]:
-            found |= kept("scores", [*about, wanted], lambda: metrics.scores(*arguments, wanted))
+    for wanted, about in _groups(*arguments, names):
+        found |= cached.kept("scores", about, partial(metrics.scores, *arguments, wanted))
     return {name: found[name] for name in names}
 
 
@@ -96,12 +93,35 @@ def code() -> list[str]:
     return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(own).hexdigest()]
 
 
-def _score_each(jobs, sample_rate, n_processes, names, score):
-    if n_processes == 1:
-        yield from (score(e, r, sample_rate, bandwidth_hz, names) for e, r, bandwidth_hz in jobs)
-        return
-    jobs = iter(jobs)
+def _score_each(jobs, sample_rate, n_processes, names, keep):
+    score, jobs = scores_kept if keep else metrics.scores, iter(jobs)
     # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
-    with workers(n_processes) as pool:
+    with workers(n_processes) if n_processes > 1 else nullcontext(_one_by_one) as pool:
         while batch := list(islice(jobs, 8 * n_processes)):
-            yield from pool(delayed(score)(e, r, sample_rate, bw, names) for e, r, bw in batch)
+            batch = [(estimate, reference, sample_rate, hz, names) for estimate, reference, hz in batch]
+            found = [_known(*job) if keep else None for job in batch]  # read here: a process gets nothing but work
+            computed = iter(pool(delayed(score)(*job) for job, one in zip(batch, found, strict=True) if one is None))
+            yield from (one or next(computed) for one in found)
+
+
+def _one_by_one(calls: Iterable[tuple]) -> list:
+    return [function(*arguments) for function, arguments, _ in calls]
+
+
+def _known(estimate, reference, sample_rate, bandwidth_hz, names) -> dict[str, float] | None:
+    found = {}
+    for _, about in _groups(estimate, reference, sample_rate, bandwidth_hz, names):
+        if (part := cached.known("scores", about)) is None:
+            return None
+        found |= part
+    return {name: found[name] for name in names}
+
+
+def _groups(estimate, reference, sample_rate, bandwidth_hz, names) -> list[tuple[list[str], list]]:
+    """The names that are kept together, with all that their values follow from: the quick ones, and the rest."""
+    signals = hashlib.sha256(np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes())
+    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), code()]
+    groups = (
+        [name for name in metrics.ALL if name in names and (name in metrics.NAMES) == quick] for quick in (True, False)
+    )
+    return [(wanted, [*about, wanted]) for wanted in groups if wanted]
