@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 SAMPLE_RATE = 48_000  # Hz, of all that is prepared, trained and restored
-SUFFIXES = frozenset(".wav .flac .ogg .opus .mp3 .aiff .aif .w64 .caf .au".split())
+SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .w64 .caf .au".split())
 EXTENSION = ".flac"  # what we write
 SILENT_PEAK = 1e-4  # -80 dBFS: nothing that anybody hears
 SUBTYPE = "PCM_24"  # full scale to -144 dB; the corpus and all that we save is in it

@@ -331,6 +331,10 @@ class Stream:
                 n_whole = len(rest) // HOP_LENGTH * HOP_LENGTH
                 yield self.push(rest[:n_whole].reshape(-1, HOP_LENGTH))
                 rest = rest[n_whole:]
+        yield from self.end(rest)
+
+    def end(self, rest: np.ndarray) -> Iterator[np.ndarray]:
+        """The last rows of a signal whose last samples `rest`, less than a hop, have not been pushed."""
         missing = -len(rest) % HOP_LENGTH
         mirrored = _mirrored(np.concatenate([self.recent, rest]), missing + DELAY)
         yield self.push(np.concatenate([rest, mirrored[:missing]]).reshape(-1, HOP_LENGTH))

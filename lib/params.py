@@ -73,6 +73,12 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value] if value not in ("", None) else []
 
 
+def _there(value: str) -> str:
+    if value and not resolve(value).exists():
+        raise ValueError(f"expected a file or a folder, found none at {resolve(value)}")
+    return str(resolve(value)) if value else value
+
+
 def _file(value: str) -> str:
     if value and not resolve(value).is_file():
         raise ValueError(
@@ -370,6 +376,28 @@ class Compare(Parameters):
     n_processes: Count = 2
 
 
+class Restore(Parameters):
+    """`restore`: which recordings, by which weights, to where."""
+
+    source: Annotated[str, AfterValidator(_there)] = ""
+    target: Name = "restored"
+    run: Text = "shipped"
+    mix: Share = 1.0
+    already_enhanced: bool = False
+    noisy: Annotated[str, AfterValidator(_there)] = ""
+    overwrite: bool = False
+    export: bool = False
+    n_players: Annotated[int, Field(ge=0)] = 3
+    seed: Seed = 0
+    device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.noisy and not self.already_enhanced:
+            raise ValueError("noisy: goes with already_enhanced")
+        return self
+
+
 class Workers(Parameters):
     """`workers`: which numbers of loader workers are tried, with which training steps."""
 
@@ -397,7 +425,7 @@ class Bench(Parameters):
     snr_db: list[Annotated[float, Field(ge=-30, le=60)]] = Field([-5.0, 5.0, 15.0], min_length=1)
     batch_sizes: list[Annotated[int, Field(ge=1, le=256)]] = Field([1, 4, 8, 16, 32], min_length=1)
     n_repeats: Count = 3
-    n_hops: Annotated[int, Field(ge=10)] = 1000
+    n_hops: Annotated[int, Field(ge=10)] = 6000
     minutes: list[Positive] = Field([1.0, 5.0, 20.0], min_length=1)
     n_lag_pairs: Annotated[int, Field(ge=5)] = 50
     segment_length: Annotated[Segment, Field(ge=24_000)] = 96_000

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from lib import RUNS
 
-NOTEBOOKS = ("prepare", "inspect", "check", "train", "listen", "bench", "workers", "compare")  # an experiment each
+NOTEBOOKS = tuple("prepare inspect check train listen bench workers compare restore".split())  # an experiment each
 
 
 class NoRunError(LookupError):

@@ -23,6 +23,7 @@ TINY = {
         "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_dump 1e-3"
     ).split(),
     "listen": "-p run [latest,shipped] -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_bootstrap 200".split(),
+    "restore": "-p n_players 2 -p export true".split(),
     "workers": (
         "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
@@ -109,7 +110,7 @@ def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself
     assert {f"notebook/{name}.ipynb", f"notebook/{name}.html"} <= artifacts(run, "notebook")
     assert len(artifacts(run, "figures")) >= 2
     expected = {"host", "pid", "git_dirty", "notebook"}
-    expected |= {"manifest_sha256"} if name not in ("inspect", "bench") else set()
+    expected |= {"manifest_sha256"} if name not in ("inspect", "bench", "restore") else set()
     assert expected <= set(run.data.tags)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from lib import REPO, params
 
-NAMES = ["prepare", "inspect", "check", "train", "listen", "bench", "workers", "compare"]
+NAMES = ["prepare", "inspect", "check", "train", "listen", "bench", "workers", "compare", "restore"]
 TRACKED = subprocess.run(
     ["git", "-C", str(REPO), "ls-files", "notebooks/*.ipynb"], capture_output=True, text=True
 ).stdout.split()
