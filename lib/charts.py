@@ -142,6 +142,29 @@ def distributions(
 
 
 @figures.styled
+def latencies(table: pd.DataFrame, limit_ms: float, title: str = "") -> Figure:
+    """How long each hop took: a panel for each column of `table` (ms), all hops, counts on a logarithmic scale.
+
+    Args:
+        limit_ms: what real time leaves, drawn as a line.
+    """
+    figure, axes = figures.blank(max(table.shape[1], 1), 1, height=1.2 + 1.5 * max(table.shape[1], 1), sharex=True)
+    reach = max(1.15 * limit_ms, 1.05 * np.nanmax(table.to_numpy(float), initial=0.0))
+    for ax, (name, values) in zip(axes, table.items(), strict=False):
+        ax.hist(values, bins=np.linspace(0, reach, 200), color=figures.CYCLE[0], log=True)
+        ax.axvline(limit_ms, color=figures.COLOURS["enhanced"], linestyle="--")
+        p95, p99 = values.quantile([0.95, 0.99])
+        text = f"median {values.median():.2f}, p95 {p95:.2f}, p99 {p99:.2f}, worst {values.max():.2f} ms"
+        ax.set_title(name, loc="left")
+        ax.set_title(text, loc="right", fontsize=11)
+        ax.set_ylabel("hops")
+    axes[-1].set_xlabel("ms for a hop; real time is left of the line")
+    axes[-1].set_xlim(0, reach)
+    figure.suptitle(title)
+    return figure
+
+
+@figures.styled
 def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str = "") -> Figure:
     """Mean score of each system with its 95 % bootstrap interval against `by`; many numbers are taken in five classes.
 

@@ -101,3 +101,12 @@ def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_be
     solid, dotted = timbre.profile_figure(few).axes[0].lines[:2]
     assert np.isnan(solid.get_ydata()).tolist() == [False] * 6 + [True] * 2 and dotted.get_linestyle() == ":"
     assert len(timbre.profile_figure(tables[0][:0]).axes) == 1  # "no pairs"
+
+
+def test_latencies_draw_every_hop_and_tell_the_worst():
+    table = pd.DataFrame({"fast": [0.1] * 98 + [0.2, 12.0], "slow": [3.0] * 100})
+    fast, slow = charts.latencies(table, 10.0).axes
+    assert [sum(bar.get_height() for bar in ax.patches) for ax in (fast, slow)] == [100, 100]
+    assert fast.get_title(loc="right").startswith("median 0.10, p95 0.10,")
+    assert fast.get_title(loc="right").endswith("worst 12.00 ms")
+    assert fast.get_xlim() == slow.get_xlim() == (0, pytest.approx(12.6))
