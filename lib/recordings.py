@@ -7,6 +7,7 @@ checked, resampled there and back, and written as they were: same tree, rate, ch
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ SHORT_S = 60.0  # recordings up to this length are held whole, and worked on tog
 TOGETHER = 8  # channels of short recordings at once
 AT_ONCE = 16_384  # samples that are written at once: libsndfile's Vorbis encoder crashes on millions
 BLOCK_S = 10.0  # of a long recording that are held at once
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
 class Job(NamedTuple):
@@ -50,6 +52,8 @@ def jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job]:
     """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
+    if source.is_dir() and source.resolve() == target.resolve():
+        raise ValueError(f"{target}: is the source itself; name another folder")
     if noisy and noisy.is_dir() != source.is_dir():
         raise ValueError(f"{noisy}: expected a {'folder' if source.is_dir() else 'file'}, as {source} is one")
     if source.is_file():
@@ -96,7 +100,7 @@ def _checked(job: Job, overwrite: bool) -> audio.Info:
     if job.source.resolve() == job.target.resolve():
         raise ValueError(f"{job.target}: is the source itself; name another target")
     if job.target.exists() and not overwrite:
-        raise ValueError(f"{job.target}: exists; --overwrite replaces it")
+        raise ValueError(f"{job.target}: exists, and is only replaced where overwriting is asked for")
     _format(job.target, info)
     if job.noisy and (other := audio.info(job.noisy)) and other[2:] != info[2:]:
         raise ValueError(
@@ -186,7 +190,12 @@ def _write(job: Job, info: audio.Info, blocks: Iterable[np.ndarray]) -> int:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     part, n_clipped = job.target.with_name(f".{job.target.name}.part"), 0
     try:
+        with soundfile.SoundFile(job.source) as file:
+            tags = file.copy_metadata()
         with soundfile.SoundFile(part, "w", info.sample_rate, info.channels, codec, format=container) as file:
+            for name, text in tags.items():
+                with suppress(soundfile.LibsndfileError):  # a container without such a tag
+                    setattr(file, name, text)
             for block in blocks:
                 if codec not in ("FLOAT", "DOUBLE"):
                     n_clipped += int(np.count_nonzero(np.abs(block) > 1))
@@ -201,9 +210,14 @@ def _write(job: Job, info: audio.Info, blocks: Iterable[np.ndarray]) -> int:
 
 def _format(target: Path, info: audio.Info) -> tuple[str, str]:
     """Container and codec of the target: those of the source where the suffix leaves them possible."""
-    container = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}.get(
-        name := target.suffix[1:].upper(), name
-    )
+    name = target.suffix[1:].upper()
+    container = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}.get(name, name)
+    if name == "OPUS" and info.codec != "OPUS":
+        if info.sample_rate not in OPUS_RATES:
+            raise ValueError(
+                f"{target}: Opus holds {', '.join(map(str, OPUS_RATES))} Hz, but the source {info.sample_rate}; use .ogg"
+            )
+        return container, name
     if container == info.container or (container == "WAV" and info.container in ("WAVEX", "RF64")):
         return info.container, info.codec
     if container not in soundfile.available_formats():

@@ -111,7 +111,7 @@ class Restorer:
         if not np.issubdtype(np.asarray(signal).dtype, np.floating):
             raise ValueError(f"samples are {np.asarray(signal).dtype}, expected floating point, full scale 1.0")
         signal = np.asarray(signal, np.float32)
-        if signal.ndim not in (1, 2) or not signal.size:
+        if signal.ndim not in (1, 2) or not signal.size or (signal.ndim == 2 and signal.shape[1] > len(signal)):
             raise ValueError(f"expected a recording [T] or [T, channels] with samples, got {signal.shape}")
         if noisy is not None and np.shape(noisy) != signal.shape:
             raise ValueError(f"noisy is {np.shape(noisy)}, expected {signal.shape}")
@@ -217,13 +217,15 @@ def main() -> None:
     parser.add_argument("--export", type=Path, help="write the restorer as an ONNX model of one hop")
     typed = parser.parse_args()
     if sum([typed.stream, typed.export is not None, typed.target is not None]) != 1:
-        parser.error("expected a source and a target, or --stream, or --export PATH")
-    if not 0 <= typed.mix <= 1 or typed.channels < 1:
-        parser.error(
-            f"--mix {typed.mix} --channels {typed.channels}: expected a mix of 0 to 1 and at least one channel"
-        )
-    if typed.noisy and not typed.already_enhanced:
-        parser.error("--noisy goes with --already-enhanced")
+        parser.error("expected either a source and a target, or --stream, or --export PATH")
+    if not 0 <= typed.mix <= 1:
+        parser.error(f"--mix {typed.mix}: expected 0 to 1")
+    if typed.channels < 1:
+        parser.error(f"--channels {typed.channels}: expected at least 1")
+    if typed.noisy and (typed.stream or not typed.already_enhanced):
+        parser.error("--noisy goes with --already-enhanced, and not with --stream")
+    if typed.export and typed.export.exists() and not typed.overwrite:
+        parser.error(f"{typed.export}: exists; --overwrite replaces it")
     try:
         restorer = Restorer.load(typed.run, choose_device(typed.device))
         if typed.export:
@@ -239,7 +241,13 @@ def main() -> None:
     except (ValueError, OSError, LookupError) as error:  # NoRunError is one
         sys.exit(str(error))
     how = {"mix": typed.mix, "already_enhanced": typed.already_enhanced}
-    outcomes = list(progress(recordings.run(todo, restorer, typed.overwrite, **how), "restoring", len(todo)))
+    outcomes = []
+    try:
+        for outcome in progress(recordings.run(todo, restorer, typed.overwrite, **how), "restoring", len(todo)):
+            outcomes.append(outcome)
+    except KeyboardInterrupt:
+        print(recordings.told(outcomes))
+        sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
     print(recordings.told(outcomes))
     sys.exit(any(outcome.problem for outcome in outcomes))
 

@@ -47,6 +47,21 @@ def test_rate_channels_length_container_and_bits_are_kept_in_the_same_tree(resto
     assert "9 of 9 restored" in recordings.told(outcomes)
 
 
+def test_tags_are_kept_and_opus_is_opus(restorer, tmp_path):
+    source = tmp_path / "in.flac"
+    with soundfile.SoundFile(source, "w", RATE, 1) as file:
+        file.title, file.artist = "Interview", "Me"
+        file.write(voiced(0.5, 0))
+    outcomes = list(recordings.run([Job(source, tmp_path / name) for name in ("out.flac", "out.opus")], restorer))
+    assert not any(outcome.problem for outcome in outcomes)
+    with soundfile.SoundFile(tmp_path / "out.flac") as file:
+        assert (file.title, file.artist) == ("Interview", "Me")
+    assert audio.info(tmp_path / "out.opus")[:2] == ("OGG", "OPUS")
+    other = write(tmp_path / "other.wav", voiced(0.5, 0, 44_100), 44_100)
+    (outcome,) = recordings.run([Job(other, tmp_path / "other.opus")], restorer)
+    assert "Opus holds 8000, 12000, 16000, 24000, 48000 Hz, but the source 44100; use .ogg" in outcome.problem
+
+
 @pytest.mark.parametrize("rate, channels", [(48_000, 1), (44_100, 2), (8_000, 1)])
 def test_a_long_recording_is_what_it_would_be_as_a_short_one(restorer, tmp_path, monkeypatch, rate, channels):
     signal = np.stack([np.tile(voiced(2.5, seed, rate), 5)[: 12 * rate - 7] for seed in range(channels)], axis=1)
@@ -99,7 +114,7 @@ def test_an_output_that_exists_is_left_unless_it_is_asked_for(restorer, tmp_path
     target = write(tmp_path / "out.wav", voiced(0.5, 1))
     before = target.read_bytes()
     (outcome,) = recordings.run([Job(source, target)], restorer)
-    assert "out.wav: exists; --overwrite replaces it" in outcome.problem and target.read_bytes() == before
+    assert "out.wav: exists, and is only replaced" in outcome.problem and target.read_bytes() == before
     (outcome,) = recordings.run([Job(source, target)], restorer, overwrite=True)
     assert not outcome.problem and target.read_bytes() != before
     (outcome,) = recordings.run([Job(source, source)], restorer, overwrite=True)
@@ -166,9 +181,10 @@ def test_the_command_restores_a_folder_and_its_status_tells(tmp_path):
     [
         (["one.wav", "one.flac"], 0, "1 of 1 restored"),
         (["none.wav", "x.wav"], "none.wav: no such file or folder", ""),
-        (["one.wav"], 2, "expected a source and a target"),
-        (["one.wav", "x.wav", "--mix", "2"], 2, "expected a mix of 0 to 1"),
+        (["one.wav"], 2, "expected either a source and a target"),
+        (["one.wav", "x.wav", "--mix", "2"], 2, "--mix 2.0: expected 0 to 1"),
         (["one.wav", "x.wav", "--noisy", "one.wav"], 2, "--noisy goes with --already-enhanced"),
+        (["--export", "one.wav"], 2, "one.wav: exists; --overwrite replaces it"),
         (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),
     ],
 )
