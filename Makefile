@@ -15,7 +15,7 @@ DONE   := runs/main
 .DEFAULT_GOAL := run
 
 run: $(DONE)/listen.ipynb
-	@$(BIN)/python -m lib.listening
+	@$(BIN)/python -m lib.evaluation.listening_page
 
 # A step that is done leaves its executed notebook; only a complete one gets the name that the next step waits for.
 $(DONE)/inspect.ipynb: $(DONE)/prepare.ipynb
@@ -41,7 +41,7 @@ lab: $(READY)
 
 ui: $(READY)
 	@echo "training runs and charts: http://127.0.0.1:$(PORT)/#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
-	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib import store; print(store.uri())")" \
+	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib.tracking import store; print(store.uri())")" \
 		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
 
 sweep: $(READY)

@@ -16,9 +16,9 @@ def pytest_unconfigure():
 
 LONGEST_FIRST = [
     "test_notebooks",
-    "test_sweep",
-    "test_train",
-    "test_jobs",
+    "test_sweeps",
+    "test_loop",
+    "test_parallel",
 ]  # so that no process waits for another's long file
 
 

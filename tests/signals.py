@@ -16,12 +16,16 @@ def voiced(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray
     phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * t))) / sample_rate
     weights = [(1 + 3 * np.exp(-(((pitch * k - 700) / 300) ** 2))) / k for k in range(1, 40)]
     harmonics = sum(weight * np.sin(k * phase) for k, weight in enumerate(weights, start=1))
-    syllables = np.clip(np.sin(2 * np.pi * (4 * t + np.sin(2 * np.pi * 0.7 * t) + rng.random())), 0, 1)
+    syllables = np.clip(
+        np.sin(2 * np.pi * (4 * t + np.sin(2 * np.pi * 0.7 * t) + rng.random())), 0, 1
+    )
     return (0.05 * (harmonics + 0.5 * rng.standard_normal(len(t))) * syllables).astype(np.float32)
 
 
 def noise(seconds: float = 2.0, level: float = 0.1, seed: int = 0) -> np.ndarray:
-    return (level * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+    return (level * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(
+        np.float32
+    )
 
 
 def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
@@ -31,11 +35,15 @@ def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
     hz = np.fft.rfftfreq(len(t), 1 / RATE)
     hiss = np.fft.irfft(np.fft.rfft(rng.standard_normal(len(t))) * 10 ** (-hz / 10_000), len(t))
     rhythm = 2 * np.pi * 3 * t
-    signal = voice * np.maximum(np.sin(rhythm), 0) + hiss * np.maximum(-np.sin(rhythm), 0) + 1e-4 * hiss
+    signal = (
+        voice * np.maximum(np.sin(rhythm), 0) + hiss * np.maximum(-np.sin(rhythm), 0) + 1e-4 * hiss
+    )
     return (0.3 * signal / np.abs(signal).max()).astype(np.float32)
 
 
-def write(path: Path, signal: np.ndarray, sample_rate: int = RATE, subtype: str | None = None) -> Path:
+def write(
+    path: Path, signal: np.ndarray, sample_rate: int = RATE, subtype: str | None = None
+) -> Path:
     """As any format that the suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, signal, sample_rate, subtype=subtype)
@@ -50,10 +58,14 @@ def good_sources(root: Path, n_files: int = 6) -> Path:
             signal = voiced(1.2 + 0.1 * i, seed=10 * speaker + i)
             write(root / "speech" / f"speaker{speaker}" / f"s{i}.wav", signal, subtype="PCM_24")
     for i in range(4):
-        colour = np.convolve(rng.standard_normal(2 * RATE), np.ones(1 + 3 * i) / (1 + 3 * i), "same")
+        colour = np.convolve(
+            rng.standard_normal(2 * RATE), np.ones(1 + 3 * i) / (1 + 3 * i), "same"
+        )
         write(root / "noise" / f"noise{i}.flac", 0.1 * colour)
     for i in range(3):
-        decay = 0.3 * rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / (500 * (i + 1)))
+        decay = (
+            0.3 * rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / (500 * (i + 1)))
+        )
         decay[: 100 + i] = 0
         decay[100 + i] = 0.9
         write(root / "rooms" / f"room{i}.wav", np.clip(decay, -0.99, 0.99), subtype="FLOAT")
@@ -63,7 +75,11 @@ def good_sources(root: Path, n_files: int = 6) -> Path:
 def odd_and_bad_speech(root: Path) -> dict[str, str]:
     """More speech files below `root`: name -> the reason to skip it, empty for one that is to be used."""
     write(root / "odd" / "prompt_8k.wav", voiced(1.5, 1, 8_000), 8_000, "PCM_16")
-    write(root / "odd" / "stereo.wav", np.stack([voiced(1.5, 2), voiced(1.5, 2) / 2], axis=1), subtype="PCM_16")
+    write(
+        root / "odd" / "stereo.wav",
+        np.stack([voiced(1.5, 2), voiced(1.5, 2) / 2], axis=1),
+        subtype="PCM_16",
+    )
     write(root / "odd" / "deep.wav", voiced(1.5, 23), subtype="PCM_24")
     write(root / "odd" / "vorbis_44k.ogg", voiced(1.5, 4, 44_100), 44_100)
     (root / "odd" / "text.wav").write_text("this is no audio\n")

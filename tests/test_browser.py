@@ -17,7 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import REPO, blind, evaluation, figures, listening, params, store, tables, tracking
+from lib import REPO
+from lib.config.listen import Listen
+from lib.config.train import Train
+from lib.evaluation import blind_page, blind_test, listening_page, summary
+from lib.figures import players, plots, tables
+from lib.tracking import session as tracking_session
+from lib.tracking import store
 
 README = (REPO / "README.md").read_text()
 SAMPLE_RATE = 48_000
@@ -43,7 +49,9 @@ def browser(tmp_path_factory):
     """A selenium driver for headless Chromium; scripts wait up to 20 s."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver on the path (Debian: apt install chromium chromium-driver)")
+        pytest.skip(
+            "needs chromium and chromedriver on the path (Debian: apt install chromium chromium-driver)"
+        )
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -60,11 +68,19 @@ def browser(tmp_path_factory):
 def page(tmp_path_factory):
     """A listening page of two items on disk, and the same page in a frame sandboxed as MLflow does it."""
     t = np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
-    signals = {name: 0.1 * np.sin(2 * np.pi * 200 * (i + 1) * t) for i, name in enumerate(evaluation.SYSTEMS)}
-    rows = [{"item_id": f"item {i}", "snr_db": 5.0, "speaker": "ann", "noise": "hiss"} for i in range(2)]
-    scores = pd.DataFrame([{**row, "system": name, "pesq": 2.0} for row in rows for name in signals])
+    signals = {
+        name: 0.1 * np.sin(2 * np.pi * 200 * (i + 1) * t) for i, name in enumerate(summary.SYSTEMS)
+    }
+    rows = [
+        {"item_id": f"item {i}", "snr_db": 5.0, "speaker": "ann", "noise": "hiss"} for i in range(2)
+    ]
+    scores = pd.DataFrame(
+        [{**row, "system": name, "pesq": 2.0} for row in rows for name in signals]
+    )
     items = [(row, signals) for row in rows]
-    text = listening.page("a run", evaluation.summary(scores, seed=0), scores, items, {}, SAMPLE_RATE)
+    text = listening_page.page(
+        "a run", summary.summary(scores, seed=0), scores, items, {}, SAMPLE_RATE
+    )
     folder = tmp_path_factory.mktemp("page")
     (folder / "page.html").write_text(text)
     frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
@@ -90,11 +106,15 @@ def opened(request, browser, page):
 def wait(browser, condition, seconds=10):
     from selenium.webdriver.support.ui import WebDriverWait
 
-    WebDriverWait(browser, seconds, 0.1).until(lambda driver: driver.execute_script(condition), condition)
+    WebDriverWait(browser, seconds, 0.1).until(
+        lambda driver: driver.execute_script(condition), condition
+    )
 
 
 def test_every_player_has_its_right_duration(opened):
-    durations = opened.execute_script("return [...document.querySelectorAll('audio')].map(p => p.duration)")
+    durations = opened.execute_script(
+        "return [...document.querySelectorAll('audio')].map(p => p.duration)"
+    )
     assert durations == pytest.approx([SECONDS] * 8, abs=0.001)
 
 
@@ -111,19 +131,30 @@ def test_keys_switch_between_signals_at_the_same_place(opened):
         "return [players[4].currentTime, players[5].currentTime, players.map(p => p.paused)]"
     )
     assert paused == [True] * 5 + [False] + [True] * 2
-    assert 0.3 < first < second + 0.05 < first + 1.0  # the clock of a player that is paused runs on for some ms
-    opened.find_elements("css selector", "section.item")[0].send_keys("4")  # another item has its own place
-    wait(opened, "return !document.querySelectorAll('audio')[3].paused && document.querySelectorAll('audio')[5].paused")
+    assert (
+        0.3 < first < second + 0.05 < first + 1.0
+    )  # the clock of a player that is paused runs on for some ms
+    opened.find_elements("css selector", "section.item")[0].send_keys(
+        "4"
+    )  # another item has its own place
+    wait(
+        opened,
+        "return !document.querySelectorAll('audio')[3].paused && document.querySelectorAll('audio')[5].paused",
+    )
 
 
 def test_the_page_runs_without_an_error_in_the_console(opened):
-    assert opened.execute_script("return document.querySelector('section.active tr.current th').innerText.trim()")
+    assert opened.execute_script(
+        "return document.querySelector('section.active tr.current th').innerText.trim()"
+    )
     assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
 @pytest.mark.parametrize("framed", [False, True])
 def test_a_table_sorts_by_a_click_and_searches_without_a_network(browser, tmp_path, framed):
-    files = pd.DataFrame({"path": [f"{name}.wav" for name in "cabd"], "level_db": [-20.0, -5.0, -30.0, -10.0]})
+    files = pd.DataFrame(
+        {"path": [f"{name}.wav" for name in "cabd"], "level_db": [-20.0, -5.0, -30.0, -10.0]}
+    )
     text = f"<!doctype html><html><body>{tables.sortable(files, rows_shown=3)}</body></html>"
     frame = f'<!doctype html><iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
     (tmp_path / "table.html").write_text(frame if framed else text)
@@ -149,13 +180,18 @@ def blind_pages(tmp_path_factory):
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     items = {
         f"item {i}": {
-            name: 0.1 * np.sin(2 * np.pi * (200 + 100 * k + 10 * i) * t) for k, name in enumerate(evaluation.SYSTEMS)
+            name: 0.1 * np.sin(2 * np.pi * (200 + 100 * k + 10 * i) * t)
+            for k, name in enumerate(summary.SYSTEMS)
         }
         for i in range(2)
     }
     folder, pair = tmp_path_factory.mktemp("blind"), ("enhanced", "restored")
-    pages = {"abx": blind.abx_page("An ABX test", items, pair, SAMPLE_RATE, n_repeats=2, seed=1)}
-    pages["rating"] = blind.rating_page("A rating", {"item 0": items["item 0"]}, pair, SAMPLE_RATE, seed=1)
+    pages = {
+        "abx": blind_page.abx_page("An ABX test", items, pair, SAMPLE_RATE, n_repeats=2, seed=1)
+    }
+    pages["rating"] = blind_page.rating_page(
+        "A rating", {"item 0": items["item 0"]}, pair, SAMPLE_RATE, seed=1
+    )
     for name, text in pages.items():
         (folder / f"{name}.html").write_text(text)
         frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
@@ -168,7 +204,10 @@ def start(browser, address, framed):
     browser.get(address)
     if framed:
         browser.switch_to.frame(0)
-    wait(browser, "return [...document.querySelectorAll('audio')].every(player => player.readyState > 0)")
+    wait(
+        browser,
+        "return [...document.querySelectorAll('audio')].every(player => player.readyState > 0)",
+    )
     browser.find_element("id", "listener").send_keys("ann")
     browser.find_element("id", "start").click()
 
@@ -182,8 +221,10 @@ def answers_of(browser, path):
 
 
 @pytest.mark.parametrize("framed", [False, True])
-def test_an_abx_page_is_played_through_with_keys_and_its_answers_are_read(browser, blind_pages, tmp_path, framed):
-    trials = blind.abx_order(["item 0", "item 1"], ("enhanced", "restored"), 2, seed=1)
+def test_an_abx_page_is_played_through_with_keys_and_its_answers_are_read(
+    browser, blind_pages, tmp_path, framed
+):
+    trials = blind_test.abx_order(["item 0", "item 1"], ("enhanced", "restored"), 2, seed=1)
     start(browser, (blind_pages / f"abx{'_frame' * framed}.html").as_uri(), framed)
     body = browser.find_element("tag name", "body")
     for trial in trials:
@@ -197,14 +238,16 @@ def test_an_abx_page_is_played_through_with_keys_and_its_answers_are_read(browse
         wait(browser, f"return {shown} === 'A'")
         body.send_keys("1" if trial["x"] == trial["a"] else "2")
     link_hidden = browser.execute_script("return document.querySelector('#end a').hidden")
-    saved = blind.read(answers_of(browser, tmp_path / "abx.json"))
+    saved = blind_test.read_answers(answers_of(browser, tmp_path / "abx.json"))
     assert link_hidden is framed and saved["listener"] == "ann"
-    assert blind.abx_result([saved])["n_right"] == 4
+    assert blind_test.abx_result([saved])["n_right"] == 4
 
 
 @pytest.mark.parametrize("framed", [False, True])
-def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(browser, blind_pages, tmp_path, framed):
-    screen = blind.rating_order(["item 0"], ("enhanced", "restored"), seed=1)[0]
+def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(
+    browser, blind_pages, tmp_path, framed
+):
+    screen = blind_test.rating_order(["item 0"], ("enhanced", "restored"), seed=1)[0]
     start(browser, (blind_pages / f"rating{'_frame' * framed}.html").as_uri(), framed)
     body = browser.find_element("tag name", "body")
     body.send_keys("\ue007")  # enter, before anything is rated
@@ -218,7 +261,11 @@ def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(browser
         for _ in range(5 if name == "clean" else 1):
             body.send_keys("\ue014" if name != "anchor" else "\ue012")  # arrows right and left
     body.send_keys("\ue007")
-    table = blind.ratings([blind.read(answers_of(browser, tmp_path / "rating.json"))]).set_index("system").rating
+    table = (
+        blind_test.ratings([blind_test.read_answers(answers_of(browser, tmp_path / "rating.json"))])
+        .set_index("system")
+        .rating
+    )
     assert table.to_dict() == {"clean": 55, "enhanced": 51, "restored": 51, "anchor": 49}
 
 
@@ -230,28 +277,49 @@ def ui(tmp_path_factory):
     """Two training runs that differ in `gan_start_epoch`, a listening run, and `mlflow ui` over them: (address, runs)."""
     runs = []
     for gan_start_epoch in (6, 8):
-        run, _ = tracking.start("train", params.Train, {"gan_start_epoch": gan_start_epoch, "corpus": "browser"})
+        run, _ = tracking_session.start(
+            "train", Train, {"gan_start_epoch": gan_start_epoch, "corpus": "browser"}
+        )
         for epoch in range(3):
             run.metrics({"valid/lsd_db": 5 - epoch / gan_start_epoch}, step=epoch)
-        run.figure("scores", figures.histogram([1.0, 2.0, 2.0], "dB"))
+        run.figure("scores", plots.histogram([1.0, 2.0, 2.0], "dB"))
         run.finish()
         runs.append(run)
-    listen, _ = tracking.start("listen", params.Listen, {})
+    listen, _ = tracking_session.start("listen", Listen, {})
     tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE)
-    listen.html("listening", f"<!doctype html><p>a page</p>{listening.player(tone, SAMPLE_RATE)}")
+    listen.html("listening", f"<!doctype html><p>a page</p>{players.player(tone, SAMPLE_RATE)}")
     listen.finish()
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.uri(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": store.uri(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     folder = tmp_path_factory.mktemp("ui")
     with open(folder / "log.txt", "w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         for _ in range(120):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health"),
+            ):
                 break
             assert server.poll() is None, (folder / "log.txt").read_text()
             time.sleep(0.5)
@@ -271,9 +339,9 @@ def shows(browser, address, *words):
 
 def test_the_link_of_the_readme_shows_the_training_runs(browser, ui):
     address, runs, _ = ui
-    link = re.search(r"http://127\.0\.0\.1:5000/#(/experiments/4/runs\?workflowType=machine_learning)\)", README).group(
-        1
-    )
+    link = re.search(
+        r"http://127\.0\.0\.1:5000/#(/experiments/4/runs\?workflowType=machine_learning)\)", README
+    ).group(1)
     shows(browser, address + link, "train", *(run.name for run in runs))
     charts = re.search(r"http://127\.0\.0\.1:5000/#(\S+compareRunsMode=CHART)\)", README).group(1)
     shows(browser, address + charts, "valid")
@@ -291,15 +359,26 @@ def test_a_run_shows_its_parameters_metrics_and_figure(browser, ui):
 def test_two_runs_are_compared_by_what_they_differ_in(browser, ui):
     address, runs, _ = ui
     ids = json.dumps([run.id for run in runs])
-    shows(browser, f'{address}/compare-runs?runs={ids}&experiments=["4"]', "Comparing 2 Runs", "gan_start_epoch")
+    shows(
+        browser,
+        f'{address}/compare-runs?runs={ids}&experiments=["4"]',
+        "Comparing 2 Runs",
+        "gan_start_epoch",
+    )
 
 
 def test_the_listening_page_plays_inside_the_ui(browser, ui):
     address, _, listen = ui
-    shows(browser, f"{address}/experiments/5/runs/{listen.id}/artifacts/listening.html", "listening.html")
+    shows(
+        browser,
+        f"{address}/experiments/5/runs/{listen.id}/artifacts/listening.html",
+        "listening.html",
+    )
     wait(browser, "return document.querySelector('iframe') !== null", seconds=40)
     browser.switch_to.frame(browser.find_element("tag name", "iframe"))
     wait(browser, "return document.querySelector('audio')?.duration > 0", seconds=20)
-    assert browser.execute_script("return document.querySelector('audio').duration") == pytest.approx(SECONDS, abs=0.01)
+    assert browser.execute_script(
+        "return document.querySelector('audio').duration"
+    ) == pytest.approx(SECONDS, abs=0.01)
     assert browser.execute_async_script(PLAYS, 0) is True
     browser.switch_to.default_content()

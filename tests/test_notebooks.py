@@ -13,19 +13,24 @@ from click.testing import CliRunner
 from papermill.cli import papermill as command_line
 from signals import RATE, good_sources, odd_and_bad_speech
 
-from lib import REPO, RUNS, audio, blind, metrics, pairs, store, tracking
+from lib import REPO, RUNS
+from lib.audio import files
+from lib.corpus.manifest import corpus_folder, read, usable_rows
+from lib.evaluation import blind_test
+from lib.metrics import registry
+from lib.tracking import store
 
 TINY = {
     "prepare": ["-p", "items_per_utterance", "1", "-p", "n_processes", "1"],
     "inspect": ["-p", "n_examples", "1"],
     "check": ["-p", "n_examples", "1"],
     "train": (
-        "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_dump 1e-3"
+        "-p epochs 2 -p gan_start_epoch 2 -p channels 6 -p segment_length 9600 -p n_samples_logged 1 -p grad_norm_threshold 1e-3"
     ).split(),
     "listen": "-p run [latest,shipped] -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_bootstrap 200".split(),
     "restore": "-p n_players 2 -p export true".split(),
     "workers": (
-        "-p n_workers [0,1] -p n_steps 2 -p n_warm_up 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
+        "-p n_workers [0,1] -p n_steps 2 -p n_warmup_steps 1 -p n_repeats 1 -p channels 6 -p segment_length 9600 -p batch_size 4"
     ).split(),
     "compare": "-p n_items 2 -p n_players 1 -p n_bootstrap 200 -p n_processes 1".split(),
     "bench": (
@@ -39,7 +44,11 @@ def papermill(*words, cwd=REPO):
     """Type `papermill ...` and return the finished process; the environment is the one that is active."""
     command = [sys.executable, "-m", "papermill", *map(str, words)]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"RETIMBRE_RUNS": str(RUNS)}
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RETIMBRE_RUNS": str(RUNS)},
     )
 
 
@@ -53,8 +62,16 @@ def artifacts(run, path=None):
 
 def found_each_time():
     """The answers of a listener who has found X in eight trials of eight."""
-    about = {"kind": "abx", "seed": 1, "items": ["one"], "systems": ["enhanced", "restored"], "n_repeats": 8}
-    order = blind.abx_order(about["items"], about["systems"], about["n_repeats"], about["seed"])
+    about = {
+        "kind": "abx",
+        "seed": 1,
+        "items": ["one"],
+        "systems": ["enhanced", "restored"],
+        "n_repeats": 8,
+    }
+    order = blind_test.abx_order(
+        about["items"], about["systems"], about["n_repeats"], about["seed"]
+    )
     return about | {"answers": ["a" if trial["x"] == trial["a"] else "b" for trial in order]}
 
 
@@ -74,18 +91,29 @@ def chain(sources, tmp_path_factory):
     """
     out = tmp_path_factory.mktemp("executed")
     (out / "said.json").write_text(json.dumps(found_each_time()))
-    folders = [word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)]
+    folders = [
+        word for kind in ("speech", "noise") for word in ("-p", f"{kind}_dir", sources / kind)
+    ]
     more = {
         "prepare": [*folders, "-p", "rir_dir", sources / "rooms"],
         "listen": ["-p", "answers", f"[{out / 'said.json'}]"],
         "compare": ["-p", "condition", "params.corpus = 'demo'"],
-        "bench": ["-p", "speech_dir", sources / "speech" / "speaker0", "-p", "noise_dir", sources / "noise"],
+        "bench": [
+            "-p",
+            "speech_dir",
+            sources / "speech" / "speaker0",
+            "-p",
+            "noise_dir",
+            sources / "noise",
+        ],
     }
     done = {}
     for name, words in TINY.items():
         if name == "train":
             variant = ["-f", "../params/train/enhanced_only.yaml", *words, "-p", "epochs", "0"]
-            inside = REPO / "notebooks" / f"out_{os.getpid()}.ipynb"  # an out.ipynb may be there, and its user's
+            inside = (
+                REPO / "notebooks" / f"out_{os.getpid()}.ipynb"
+            )  # an out.ipynb may be there, and its user's
             try:
                 done["variant"] = papermill("train.ipynb", inside.name, *variant, cwd=inside.parent)
                 status = ["git", "status", "--short", "notebooks"]
@@ -96,7 +124,9 @@ def chain(sources, tmp_path_factory):
             resume = ["-p", "resume", "latest", "-p", "epochs", "1"]
             done["resumed"] = papermill("notebooks/train.ipynb", out / "resumed.ipynb", *resume)
             assert done["resumed"].returncode == 0, done["resumed"].stderr[-3000:]
-        done[name] = papermill(f"notebooks/{name}.ipynb", out / f"{name}.ipynb", *words, *more.get(name, []))
+        done[name] = papermill(
+            f"notebooks/{name}.ipynb", out / f"{name}.ipynb", *words, *more.get(name, [])
+        )
         assert done[name].returncode == 0, done[name].stderr[-3000:]
     return done
 
@@ -105,7 +135,7 @@ def chain(sources, tmp_path_factory):
 def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself(chain, name):
     run = newest(name)
     assert run.info.status == "FINISHED"
-    declared = set(json.loads(tracking.download(run.info.run_id, "parameters.json").read_text()))
+    declared = set(json.loads(store.download(run.info.run_id, "parameters.json").read_text()))
     assert set(run.data.params) == declared
     assert {f"notebook/{name}.ipynb", f"notebook/{name}.html"} <= artifacts(run, "notebook")
     assert len(artifacts(run, "figures")) >= 2
@@ -122,7 +152,7 @@ def test_progress_reaches_the_terminal(chain):
 def test_skipped_files_are_counted_and_named_in_the_run(chain):
     run = newest("prepare")
     assert run.data.metrics["files/skipped"] == 7 and run.data.metrics["pairs/refused"] == 0
-    skipped = pd.read_csv(tracking.download(run.info.run_id, "tables/skipped.csv"))
+    skipped = pd.read_csv(store.download(run.info.run_id, "tables/skipped.csv"))
     assert skipped.path.str.endswith("text.wav").any() and skipped.reason.notna().all()
 
 
@@ -132,11 +162,13 @@ def test_training_is_recorded_by_epoch(chain):
     assert [value.step for value in history] == [0, 1, 2]
     adversarial = store.client().get_metric_history(run.info.run_id, "train/adversarial")
     assert [value.step for value in adversarial] == [2]
-    assert artifacts(run, "checkpoints") == {f"checkpoints/{name}.pt" for name in ("best", "last", "before_gan")}
+    assert artifacts(run, "checkpoints") == {
+        f"checkpoints/{name}.pt" for name in ("best", "last", "before_gan")
+    }
     assert "grad_spikes.jsonl" in artifacts(run)
-    spikes = pd.read_csv(tracking.download(run.info.run_id, "tables/grad_spikes.csv"))
+    spikes = pd.read_csv(store.download(run.info.run_id, "tables/grad_spikes.csv"))
     assert {"step", "grad_norm", "idx", "id", "clean"} <= set(spikes) and spikes.step.nunique() > 1
-    page = tracking.download(run.info.run_id, "notebook/train.html").read_text()
+    page = store.download(run.info.run_id, "notebook/train.html").read_text()
     assert page.count("<audio ") >= 9  # three spikes of three signals
     assert any(artifacts(run, folder) for folder in artifacts(run, "samples"))
 
@@ -144,54 +176,72 @@ def test_training_is_recorded_by_epoch(chain):
 def test_listen_judges_that_run_on_its_test_pairs(chain):
     run = newest("listen")
     assert run.data.tags["source_run"] == newest("train").info.run_id
-    scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
-    test = pairs.usable(pairs.read("demo"), "test")
+    scores = pd.read_csv(store.download(run.info.run_id, "tables/scores.csv"))
+    test = usable_rows(read("demo"), "test")
     assert sorted(scores.item_id.unique()) == sorted(test.id)
     assert set(scores.system) == {"noisy", "enhanced", "restored", "clean", "restored by shipped"}
-    text = tracking.download(run.info.run_id, "scores.txt").read_text()
+    text = store.download(run.info.run_id, "scores.txt").read_text()
     assert f"{len(test)} items" in text and "LSD" in text
-    page = tracking.download(run.info.run_id, "listening.html").read_text()
+    page = store.download(run.info.run_id, "listening.html").read_text()
     assert page.count("<audio ") == 5 and "http://" not in page.replace("http://www.w3.org", "")
 
 
 def test_listen_says_where_it_helps_what_it_harms_and_plays_the_worst_and_the_best(chain):
     run = newest("listen")
     tables = {path.partition("/")[2].removesuffix(".csv") for path in artifacts(run, "tables")}
-    assert {"by_snr_db", "by_speaker", "by_noise", "missing", "worst", "best", "baselines", "runs"} <= tables
-    without = pd.read_csv(tracking.download(run.info.run_id, "tables/without_speech.csv")).set_index("signal")
+    assert {
+        "by_snr_db",
+        "by_speaker",
+        "by_noise",
+        "missing",
+        "worst",
+        "best",
+        "baselines",
+        "runs",
+    } <= tables
+    without = pd.read_csv(store.download(run.info.run_id, "tables/without_speech.csv")).set_index(
+        "signal"
+    )
     assert {"white noise", "silence"} <= set(without.index) and without.restored_db["silence"] < -60
-    clean = pd.read_csv(tracking.download(run.info.run_id, "tables/clean_speech.csv")).set_index("system")
+    clean = pd.read_csv(store.download(run.info.run_id, "tables/clean_speech.csv")).set_index(
+        "system"
+    )
     assert set(clean.index) == {"DeepFilterNet3", "DeepFilterNet3 and restorer", "restorer alone"}
-    page = tracking.download(run.info.run_id, "extremes.html").read_text()
+    page = store.download(run.info.run_id, "extremes.html").read_text()
     assert page.count("<audio ") == 8  # one worst, one best
-    summary = pd.read_csv(tracking.download(run.info.run_id, "tables/summary.csv")).metric
-    assert set(summary) == set(metrics.ALL)
+    summary = pd.read_csv(store.download(run.info.run_id, "tables/summary.csv")).metric
+    assert set(summary) == set(registry.ALL)
 
 
 def test_listen_makes_blind_tests_and_reads_their_answers(chain):
     run = newest("listen")
     for name, n_sounds in (("abx", 3), ("rating", 6)):
-        page = tracking.download(run.info.run_id, f"{name}.html").read_text()
+        page = store.download(run.info.run_id, f"{name}.html").read_text()
         assert page.count("<audio ") == n_sounds and "http://" not in page
-    found = pd.read_csv(tracking.download(run.info.run_id, "tables/abx.csv")).iloc[0]
+    found = pd.read_csv(store.download(run.info.run_id, "tables/abx.csv")).iloc[0]
     assert (found.n_listeners, found.n_trials, found.n_right) == (1, 8, 8)
     assert run.data.metrics["abx/p_value"] == pytest.approx(2**-8)
 
 
 def test_compare_finds_what_differs_and_scores_the_same_items(chain):
     run = newest("compare")
-    differing = pd.read_csv(tracking.download(run.info.run_id, "tables/differing_parameters.csv"))
+    differing = pd.read_csv(store.download(run.info.run_id, "tables/differing_parameters.csv"))
     assert sorted(differing.parameter) == ["condition_on_noisy", "epochs"]
-    scores = pd.read_csv(tracking.download(run.info.run_id, "tables/scores.csv"))
-    assert scores.groupby("system").item_id.nunique().tolist() == 5 * [2] and scores.item_id.nunique() == 2
-    means = pd.read_csv(tracking.download(run.info.run_id, "tables/means.csv"))
+    scores = pd.read_csv(store.download(run.info.run_id, "tables/scores.csv"))
+    assert (
+        scores.groupby("system").item_id.nunique().tolist() == 5 * [2]
+        and scores.item_id.nunique() == 2
+    )
+    means = pd.read_csv(store.download(run.info.run_id, "tables/means.csv"))
     assert means.system[:2].tolist() == ["noisy", "enhanced"] and len(means) == 4
-    paired = pd.read_csv(tracking.download(run.info.run_id, "tables/paired.csv"))
-    assert set(paired.metric) == set(metrics.NAMES) and (paired.n_items <= 2).all()
+    paired = pd.read_csv(store.download(run.info.run_id, "tables/paired.csv"))
+    assert set(paired.metric) == set(registry.NAMES) and (paired.n_items <= 2).all()
     assert (RUNS / "cache" / "scores").exists()
 
 
-def test_the_documented_command_works_in_the_notebooks_folder_with_a_variant_file_and_parameters(chain):
+def test_the_documented_command_works_in_the_notebooks_folder_with_a_variant_file_and_parameters(
+    chain,
+):
     """cd notebooks && papermill train.ipynb out.ipynb -f ../params/train/enhanced_only.yaml -p epochs 0"""
     run = newest("train", 1)
     assert run.data.params["condition_on_noisy"] == "false" and run.data.params["epochs"] == "0"
@@ -208,7 +258,9 @@ def test_a_resumed_training_goes_on_in_its_own_run_and_logs_no_step_twice(chain)
 
 @pytest.mark.parametrize("name", TINY)
 def test_help_lists_each_parameter_with_type_and_help(name):
-    done = CliRunner().invoke(command_line, ["--help-notebook", str(REPO / "notebooks" / f"{name}.ipynb")])
+    done = CliRunner().invoke(
+        command_line, ["--help-notebook", str(REPO / "notebooks" / f"{name}.ipynb")]
+    )
     assert done.exit_code == 0
     listed = [line.strip() for line in done.output.splitlines() if "(default" in line]
     assert listed and all(": " in line and "Unknown type" not in line for line in listed)
@@ -224,25 +276,45 @@ def test_help_lists_each_parameter_with_type_and_help(name):
         ("listen", ["-p", "run", "0123456789abcdef0123456789abcdef"], "no such run"),
     ],
 )
-def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(chain, sources, tmp_path, name, words, message):
-    folders = {"speech_dir": sources / "speech", "noise_dir": sources / "noise", "rir_dir": sources / "rooms"}
+def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(
+    chain, sources, tmp_path, name, words, message
+):
+    folders = {
+        "speech_dir": sources / "speech",
+        "noise_dir": sources / "noise",
+        "rir_dir": sources / "rooms",
+    }
     more = [word for item in folders.items() for word in ("-p", *item)] if name == "prepare" else []
     done = papermill(f"notebooks/{name}.ipynb", tmp_path / "out.ipynb", *words, *more)
     assert done.returncode == 1 and message in done.stderr
     run = newest(name)
     assert run.info.status == "FAILED"
-    assert message in tracking.download(run.info.run_id, "traceback.txt").read_text()
+    assert message in store.download(run.info.run_id, "traceback.txt").read_text()
 
 
 def test_check_raises_after_its_figures_when_a_pair_is_late(chain, tmp_path):
-    shutil.copytree(pairs.folder("demo"), pairs.folder("late"))
-    manifest = pairs.read("late")
+    shutil.copytree(corpus_folder("demo"), corpus_folder("late"))
+    manifest = read("late")
     row = manifest.loc[manifest.df_lag_confidence.idxmax()]
-    signal = audio.read(pairs.folder("late") / row.enhanced)
-    audio.write(pairs.folder("late") / row.enhanced, np.concatenate([np.zeros(960), signal[:-960]]), RATE)
-    done = papermill("notebooks/check.ipynb", tmp_path / "check.ipynb", "-p", "corpus", "late", "-p", "n_examples", "0")
+    signal = files.read(corpus_folder("late") / row.enhanced)
+    files.write(
+        corpus_folder("late") / row.enhanced, np.concatenate([np.zeros(960), signal[:-960]]), RATE
+    )
+    done = papermill(
+        "notebooks/check.ipynb",
+        tmp_path / "check.ipynb",
+        "-p",
+        "corpus",
+        "late",
+        "-p",
+        "n_examples",
+        "0",
+    )
     run = newest("check")
     assert done.returncode == 1 and run.info.status == "FAILED"
     assert run.data.tags["verdict"] == "refused" and run.data.metrics["pairs/bad"] == 1
-    assert f"{row.id}: enhanced 20.00 ms behind noisy" in tracking.download(run.info.run_id, "verdict.txt").read_text()
+    assert (
+        f"{row.id}: enhanced 20.00 ms behind noisy"
+        in store.download(run.info.run_id, "verdict.txt").read_text()
+    )
     assert {"figures/lag.png", "figures/snr.png", "figures/levels.png"} <= artifacts(run, "figures")

@@ -1,6 +1,7 @@
 """The house in order: one direction of imports, clean notebooks, nothing at the top level that does not belong there."""
 
 import ast
+import re
 import shlex
 import subprocess
 import sys
@@ -10,37 +11,28 @@ import pytest
 
 import lib
 
-ORDER = """
-    progress jobs params store origin tracking
-    cached audio voice metrics stats scoring evaluation figures charts spectra tables
-    degrade demo sources deepfilter_network deepfilter align own plan pairs verify timbre data
-    causal spectral waveform generator loudness export stream discriminators disturbance losses step
-    checkpoints ship hearing validation train workers recordings restore
-    baselines harm listening blind comparison sweep bench budget
-""".split()
-BESIDE = {
-    "params",
-    "store",
-    "origin",
-    "tracking",
-}  # for notebooks, and for the commands
-HEART = {
-    "deepfilter_network",
+# Each package and the ones that it may import: data flows one way.
+PACKAGES = (
+    "runtime config tracking audio deepfilter metrics figures corpus models losses data training"
+    " inference evaluation benchmarks"
+).split()
+COMMANDS = ["restore", "sweep", "train"]
+# The heart needs nothing but these: it shall run where nothing else is installed.
+HEART = [
     "deepfilter",
-    "causal",
-    "spectral",
-    "waveform",
-    "generator",
-    "discriminators",
-    "disturbance",
+    "models",
     "losses",
-    "step",
-}
+    "training/learner.py",
+    "training/schedule.py",
+]
 ALLOWED = {"torch", "torchaudio", "numpy", "onnx", "onnxruntime", "safetensors"}
+MODULES = sorted(path for path in (lib.REPO / "lib").rglob("*.py") if path.name != "__init__.py")
 
 
 def tracked(pattern):
-    names = subprocess.run(["git", "ls-files", pattern], cwd=lib.REPO, capture_output=True, text=True, check=True)
+    names = subprocess.run(
+        ["git", "ls-files", pattern], cwd=lib.REPO, capture_output=True, text=True, check=True
+    )
     return [lib.REPO / name for name in names.stdout.split()]
 
 
@@ -53,45 +45,60 @@ def imported(path):
             yield from ((node.module, alias.name) for alias in node.names)
 
 
+def package_of(path):
+    """The package of a module of `lib`; the commands beside the packages come last."""
+    return path.relative_to(lib.REPO / "lib").parts[0].removesuffix(".py")
+
+
 def siblings(path):
-    for package, name in imported(path):
-        if package == "lib" and not name.isupper():
-            yield name
-        elif package.startswith("lib."):
-            yield package.removeprefix("lib.")
+    """The packages of `lib` that a module imports from."""
+    for package, _ in imported(path):
+        if package.startswith("lib."):
+            yield package.split(".")[1]
 
 
 def test_the_installed_lib_is_this_one():
     assert Path(lib.__file__).parents[1] == lib.REPO
-    assert {path.stem for path in (lib.REPO / "lib").glob("*.py")} - {"__init__"} == set(ORDER)
+    assert {package_of(path) for path in MODULES} == {*PACKAGES, *COMMANDS}
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_a_module_imports_only_from_modules_before_it(name):
-    for other in siblings(lib.REPO / "lib" / f"{name}.py"):
-        assert ORDER.index(other) < ORDER.index(name), f"{name} imports {other}"
-        assert other not in BESIDE or name in BESIDE | {
-            "comparison",
-            "sweep",
-            "listening",
-            "restore",
-            "ship",
-            "train",
-        }, f"{name} imports {other}"
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(lib.REPO / "lib")))
+def test_a_module_imports_only_from_its_package_and_those_before_it(path):
+    order, own = [*PACKAGES, *COMMANDS], package_of(path)
+    for other in siblings(path):
+        assert order.index(other) <= order.index(own), f"{path} imports {other}"
 
 
-@pytest.mark.parametrize("name", sorted(HEART))
-def test_the_heart_needs_nothing_but_torch_and_numpy(name):
-    for package, _ in imported(lib.REPO / "lib" / f"{name}.py"):
-        top = package.split(".")[0]
-        assert top in ALLOWED | {"lib"} | sys.stdlib_module_names, f"{name} imports {package}"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_what_it_says_that_it_may(package):
+    text = ast.get_docstring(ast.parse((lib.REPO / "lib" / package / "__init__.py").read_text()))
+    assert len(text.splitlines()) == 3
+    said = re.search(r"^May import: (.*)\.$", text, re.MULTILINE)[1]
+    every = PACKAGES[: PACKAGES.index(package)]
+    may = {"all packages above": every, "nothing": []}.get(said, said.split(", "))
+    used = {other for path in MODULES if package_of(path) == package for other in siblings(path)}
+    assert used - {package} <= set(may), f"{package} imports {used - {package} - set(may)}"
+    assert set(may) <= set(every), f"{package} says that it may import {may}"
+
+
+@pytest.mark.parametrize("place", HEART)
+def test_the_heart_needs_nothing_but_torch_and_numpy(place):
+    for path in MODULES:
+        if str(path.relative_to(lib.REPO / "lib")).startswith(place):
+            for package, _ in imported(path):
+                top = package.split(".")[0]
+                assert top in ALLOWED | {"lib"} | sys.stdlib_module_names, f"{path}: {package}"
 
 
 def test_the_top_level_is_as_promised():
     top = {path.relative_to(lib.REPO).parts[0] for path in tracked("*")}
     promised = {"notebooks", "lib", "params", "runs", "tests", "environment.yml", "README.md"}
     assert promised <= top
-    assert {name for name in top - promised if not name.startswith(".")} == {"pyproject.toml", "Makefile", "LICENSE"}
+    assert {name for name in top - promised if not name.startswith(".")} == {
+        "pyproject.toml",
+        "Makefile",
+        "LICENSE",
+    }
 
 
 def test_constraints_name_versions_and_no_place():
@@ -112,10 +119,15 @@ def test_the_hooks_find_nothing_to_change(command):
     tool, *words = shlex.split(command)
     files = tracked("*.ipynb") + ([] if tool == "nbstripout" else tracked("*.py"))
     done = subprocess.run(
-        [Path(sys.executable).parent / tool, *words, *files], cwd=lib.REPO, capture_output=True, text=True
+        [Path(sys.executable).parent / tool, *words, *files],
+        cwd=lib.REPO,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_audio_is_tracked():
-    assert not [path for path in tracked("*") if path.suffix in {".wav", ".flac", ".ogg", ".mp3", ".opus"}]
+    assert not [
+        path for path in tracked("*") if path.suffix in {".wav", ".flac", ".ogg", ".mp3", ".opus"}
+    ]

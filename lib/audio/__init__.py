@@ -1,0 +1,4 @@
+"""Audio files and signals: reading, writing, levels, spectra, bandwidth, lags.
+
+May import: runtime.
+"""

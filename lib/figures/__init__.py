@@ -1,0 +1,4 @@
+"""Pictures, tables and players, for notebooks, pages and talks.
+
+May import: runtime, audio, metrics.
+"""

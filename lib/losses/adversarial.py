@@ -1,0 +1,40 @@
+"""Losses of the GAN: discriminators against generator, and feature matching."""
+
+import torch
+from torch import Tensor
+
+
+def discriminator_loss(scores_clean: list[Tensor], scores_restored: list[Tensor]) -> Tensor:
+    """Least squares (1611.04076): clean towards 1, restored towards 0; the mean over the ensemble.
+
+    >>> discriminator_loss([torch.ones(2)], [torch.zeros(2)]).item()
+    0.0
+    """
+    pairs = zip(scores_clean, scores_restored, strict=True)
+    return torch.stack(
+        [(1 - clean).square().mean() + restored.square().mean() for clean, restored in pairs]
+    ).mean()
+
+
+def adversarial_loss(scores_restored: list[Tensor]) -> Tensor:
+    """Least squares, the generator's side: restored towards 1.
+
+    >>> adversarial_loss([torch.zeros(2)]).item()
+    1.0
+    """
+    return torch.stack([(1 - score).square().mean() for score in scores_restored]).mean()
+
+
+def feature_matching(restored: list[list[Tensor]], clean: list[list[Tensor]]) -> Tensor:
+    """Feature matching (1910.06711): distance of all activations but the score, relative to the size of the clean item's own."""
+    terms = [
+        (_item_size(ours - real.detach()) / _item_size(real.detach()).clamp(min=1e-4)).mean()
+        for maps, real_maps in zip(restored, clean, strict=True)
+        for ours, real in zip(maps[:-1], real_maps[:-1], strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def _item_size(x: Tensor) -> Tensor:
+    """Mean magnitude of each item, summed in single precision whatever the activations' own is."""
+    return x.abs().flatten(1).mean(1, dtype=torch.float32)

@@ -1,0 +1,16 @@
+"""Checks of the pair that a score compares."""
+
+import numpy as np
+
+from lib.audio.files import SAMPLE_RATE
+
+
+def check_pair(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None = None) -> None:
+    if np.ndim(estimate) != 1 or np.shape(estimate) != np.shape(reference):
+        raise ValueError(
+            f"estimate {np.shape(estimate)}, reference {np.shape(reference)}: expected two [T] of one length"
+        )
+    if sample_rate not in (None, SAMPLE_RATE):
+        raise ValueError(
+            f"sample_rate is {sample_rate}, expected {SAMPLE_RATE} Hz: resample both signals first"
+        )

@@ -1,0 +1,4 @@
+"""Networks: generators, discriminators, their export and the weights that come along.
+
+May import: runtime, audio, deepfilter.
+"""

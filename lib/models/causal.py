@@ -1,0 +1,127 @@
+"""Causal layers with explicit state: whole signals, chunks and single steps are one function, exactly as long as they should be.
+
+`y, state = layer(x, state)`; `state=None` is silence before the signal.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import weight_norm
+
+State = list[Tensor]
+
+
+class CausalConv2d(nn.Module):
+    """Convolution over frequency and over this frame and the ones before; frequency is padded, time never.
+
+    Shape:
+        - x: `[B, C_in, frames, F]`, state: `[B, C_in, frame_span - 1, F]`
+        - y: `[B, C_out, frames, ceil(F / stride)]`, new state: as state
+
+    >>> y, state = CausalConv2d(2, 4, frame_span=3, bin_span=5, stride=4)(torch.zeros(8, 2, 10, 480))
+    >>> list(y.shape), list(state.shape)
+    ([8, 4, 10, 120], [8, 2, 2, 480])
+    """
+
+    def __init__(self, c_in: int, c_out: int, frame_span: int, bin_span: int, stride: int = 1):
+        super().__init__()
+        self.context = frame_span - 1
+        self.conv = nn.Conv2d(c_in, c_out, (frame_span, bin_span), (1, stride), (0, bin_span // 2))
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        if state is None:
+            state = x.new_zeros(x.shape[0], x.shape[1], self.context, x.shape[3])
+        x = torch.cat([state, x], dim=2)
+        return self.conv(x), x[:, :, x.shape[2] - self.context :]
+
+
+class CausalConv1d(nn.Module):
+    """Convolution that hears this step and the ones before; with a stride one step out for `stride` steps in.
+
+    Shape:
+        - x: `[B, C_in, T]`, `T` a multiple of `stride`; state: `[B, C_in, max(0, (kernel_size - 1) * dilation + 1 - stride)]`
+        - y: `[B, C_out, T / stride]`, new state: as state
+
+    >>> y, state = CausalConv1d(2, 4, kernel_size=7, stride=2)(torch.zeros(8, 2, 10))
+    >>> list(y.shape), list(state.shape)
+    ([8, 4, 5], [8, 2, 5])
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        self.stride, self.context = stride, max(0, (kernel_size - 1) * dilation + 1 - stride)
+        self.conv = weight_norm(nn.Conv1d(c_in, c_out, kernel_size, stride, dilation=dilation))
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See the class. Raises `ValueError` if `T` is no multiple of the stride."""
+        if x.shape[2] % self.stride:
+            raise ValueError(f"{x.shape[2]} steps, expected a multiple of the stride {self.stride}")
+        if state is None:
+            state = x.new_zeros(x.shape[0], x.shape[1], self.context)
+        x = torch.cat([state, x], dim=2)
+        return self.conv(x), x[:, :, x.shape[2] - self.context :]
+
+
+class CausalTransposed1d(nn.Module):
+    """Transposed convolution of exactly `T * stride` steps for any kernel and stride; what reaches further is the state.
+
+    Of the `(T - 1) * stride + kernel_size` steps that it makes, `max(0, kernel_size - stride)` belong to later ones; where the
+    kernel is shorter than the stride, the last steps are the bias alone.
+
+    Shape:
+        - x: `[B, C_in, T]`, state: `[B, C_out, max(0, kernel_size - stride)]`
+        - y: `[B, C_out, T * stride]`, new state: as state
+
+    >>> y, state = CausalTransposed1d(2, 4, kernel_size=7, stride=3)(torch.zeros(8, 2, 10))
+    >>> list(y.shape), list(state.shape)
+    ([8, 4, 30], [8, 4, 4])
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int):
+        super().__init__()
+        self.stride, self.trim, self.missing = (
+            stride,
+            max(0, kernel_size - stride),
+            max(0, stride - kernel_size),
+        )
+        self.conv = weight_norm(
+            nn.ConvTranspose1d(c_in, c_out, kernel_size, stride, bias=False), dim=1
+        )
+        self.bias = nn.Parameter(torch.zeros(c_out))
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        y = F.pad(self.conv(x), (0, self.missing))
+        if state is None:
+            state = y.new_zeros(y.shape[0], y.shape[1], self.trim)
+        y = y + F.pad(state, (0, y.shape[2] - self.trim))
+        n = x.shape[2] * self.stride
+        return y[:, :, :n] + self.bias[:, None], y[:, :, n:]
+
+
+def check_hops(inputs: Tensor, n_inputs: int, hop_length: int) -> None:
+    """Raise `ValueError` if `inputs` is not `[B, n_inputs, T]` with `T` one or more hops."""
+    if (
+        inputs.ndim != 3
+        or inputs.shape[1] != n_inputs
+        or inputs.shape[2] % hop_length
+        or not inputs.shape[2]
+    ):
+        raise ValueError(
+            f"inputs {tuple(inputs.shape)}, expected [B, {n_inputs}, T] with T a multiple of {hop_length} samples"
+        )
+
+
+def fold_weight_norm(module: nn.Module) -> nn.Module:
+    """Replace weight norms by the weights that they make, in place, for inference and export; the outputs stay the same.
+
+    >>> conv = fold_weight_norm(CausalConv1d(1, 1, 3))
+    >>> [name for name, _ in conv.named_parameters()]
+    ['conv.bias', 'conv.weight']
+    """
+    for part in module.modules():
+        if parametrize.is_parametrized(part, "weight"):
+            parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)
+    return module

@@ -1,0 +1,4 @@
+"""Training: batches, one step, epochs, checkpoints, validation, release of weights.
+
+May import: all packages above.
+"""

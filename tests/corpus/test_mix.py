@@ -1,0 +1,129 @@
+"""clean -> noisy: the SNR, the level and the room that were asked for."""
+
+import numpy as np
+import pytest
+
+from lib.audio import align, levels
+from lib.corpus import mix
+from lib.corpus.rooms import direct_path
+
+RATE = 48_000
+
+
+@pytest.fixture
+def voice():
+    """Two bursts of a tone with silence between and around: 1 s of 2 s is active."""
+    t = np.arange(2 * RATE) / RATE
+    on = ((t > 0.2) & (t < 0.7)) | ((t > 1.2) & (t < 1.7))
+    return (0.3 * np.sin(2 * np.pi * 440 * t) * on).astype(np.float32)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+
+
+@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 15.0, 40.0])
+def test_the_snr_over_active_speech_is_the_one_that_was_asked_for(voice, noise, snr_db):
+    mixed = mix.mix(voice, noise, snr_db, scale=0.5)
+    on = np.abs(voice) > 0  # where the burst is on, known without the mixer's own detector
+    measured = 10 * np.log10(np.mean(mixed.speech[on] ** 2) / np.mean(mixed.noise[on] ** 2))
+    assert abs(measured - snr_db) < 0.1
+
+
+def test_noise_where_nobody_speaks_does_not_count(voice, noise):
+    burst = noise * np.where(np.arange(2 * RATE) < 0.15 * RATE, 10.0, 1.0).astype(np.float32)
+    on = np.abs(voice) > 0
+    mixed = mix.mix(voice, burst, 10.0, scale=0.5)
+    assert (
+        abs(10 * np.log10(np.mean(mixed.speech[on] ** 2) / np.mean(mixed.noise[on] ** 2)) - 10)
+        < 0.1
+    )
+
+
+def test_the_peak_of_noisy_is_the_scale_and_clean_gets_the_same_gain(voice, noise):
+    quiet, loud = (mix.mix(voice, noise, 5.0, scale) for scale in (0.1, 0.8))
+    assert np.abs(loud.noisy).max() == pytest.approx(0.8, abs=1e-6)
+    np.testing.assert_allclose(loud.clean, 8 * quiet.clean, atol=1e-6)
+    np.testing.assert_allclose(loud.noisy, loud.speech + loud.noise, atol=1e-7)
+
+
+def test_a_room_leaves_the_direct_sound_in_place(voice, noise):
+    late = np.zeros(4_800, np.float32)
+    late[[100, 2_000]] = 0.5, 0.2  # direct after 100 samples, one reflection
+    rir, room_lag = direct_path(late)
+    assert room_lag == 100
+    mixed = mix.mix(voice, noise, 60.0, 0.5, rir, early=10)
+    gain = np.abs(mixed.clean).max() / np.abs(voice).max()
+    np.testing.assert_allclose(
+        mixed.clean, gain * voice, atol=1e-5
+    )  # the late reflection is no part of the target
+    np.testing.assert_allclose(
+        mixed.speech[1_900:], gain * (voice[1_900:] + 0.4 * voice[:-1_900]), atol=1e-5
+    )
+
+
+def test_early_reflections_belong_to_the_target(voice, noise):
+    rir = np.zeros(4_800, np.float32)
+    rir[[0, 1_000]] = 1.0, 0.5
+    mixed = mix.mix(voice, noise, 60.0, 0.5, rir, early=2_400)
+    np.testing.assert_allclose(mixed.clean, mixed.speech, atol=1e-6)
+
+
+def test_silent_speech_and_silent_noise_are_refused(voice, noise):
+    with pytest.raises(ValueError, match="speech is silent"):
+        mix.mix(np.zeros_like(voice), noise, 0.0, 0.5)
+    with pytest.raises(ValueError, match="noise is silent where speech is active"):
+        mix.mix(voice, noise * (np.arange(2 * RATE) < 0.1 * RATE), 0.0, 0.5)
+    with pytest.raises(ValueError, match=r"clean has 96000 samples, noise 10"):
+        mix.mix(voice, noise[:10], 0.0, 0.5)
+
+
+def test_a_short_noise_goes_round_without_a_click():
+    tone = np.sin(2 * np.pi * 100 * np.arange(10_000) / RATE)  # ends far from where it starts
+    long = mix.loop(tone, 9_000, 30_000)
+    assert len(long) == 30_000
+    steepest = np.abs(np.diff(tone)).max()
+    assert np.abs(np.diff(long)).max() < 3 * steepest
+    assert abs(tone[-1] - tone[0]) > 10 * steepest  # the seam that a plain repetition has
+
+
+def test_two_noises_at_once_keep_their_distance_and_the_snr(voice, noise):
+    other = np.random.default_rng(1).standard_normal(len(noise)).astype(np.float32)
+    both = mix.add_noise(noise, 7 * other, -6.0)
+    second = both - noise
+    assert 20 * np.log10(second.std() / noise.std()) == pytest.approx(-6.0, abs=0.01)
+    mixed = mix.mix(voice, both, 10.0, 0.5)
+    assert mix.snr_db(mixed.speech, mixed.noise) == pytest.approx(10.0, abs=0.01)
+
+
+def test_a_band_limited_recording_holds_nothing_above_and_is_in_its_place(voice, noise):
+    mixed = mix.mix(voice, noise, 5.0, 0.5, lowpass_hz=4000.0)
+    assert np.abs(mixed.noisy).max() == pytest.approx(0.5, abs=1e-6)
+    level = 20 * np.log10(np.abs(np.fft.rfft(mixed.noisy * np.hanning(len(mixed.noisy)))) + 1e-9)
+    hz = np.fft.rfftfreq(len(mixed.noisy), 1 / RATE)
+    assert level[hz > 4_200].max() < level[hz < 3_600].mean() - 60
+    assert align.lag(mixed.noisy, mixed.speech + mixed.noise).samples == 0
+    assert (
+        np.abs(np.fft.rfft(mixed.noise))[hz > 4_200].mean() > 1
+    )  # the parts and the target keep their band
+
+
+def test_a_clipped_recording_is_flat_at_its_peak_and_true_below(voice, noise):
+    mixed = mix.mix(voice, noise, 5.0, 0.5, clip_db=6.0)
+    heard = mixed.speech + mixed.noise
+    assert np.abs(mixed.noisy).max() == pytest.approx(0.5, abs=1e-6)
+    assert np.abs(heard).max() == pytest.approx(0.5 * 10 ** (6 / 20), rel=1e-5)
+    below = np.abs(heard) < 0.49
+    np.testing.assert_array_equal(mixed.noisy[below], heard[below])
+    assert levels.clipped_share(mixed.noisy) > 0 == levels.clipped_share(mixed.clean)
+
+
+@pytest.mark.parametrize("clip_db", [0.0, 12.0])
+def test_a_target_never_passes_full_scale(voice, noise, clip_db):
+    opposite = (
+        -0.9 * voice + 0.01 * noise
+    )  # takes away most of the speech: noisy is far below clean
+    mixed = mix.mix(voice, opposite, 1.0, 0.9, clip_db=clip_db)
+    assert np.abs(mixed.clean).max() <= 0.99 + 1e-6 and np.abs(mixed.noisy).max() < 0.9
+    np.testing.assert_allclose(mixed.clean, mixed.gain * voice, atol=1e-6)

@@ -1,0 +1,193 @@
+"""Pairs are measured again from their files, by rules that were written twice."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from signals import RATE, good_sources
+
+from lib.audio import files
+from lib.config.base import build
+from lib.config.prepare import Prepare
+from lib.corpus import plan, sources, verify
+from lib.corpus.manifest import corpus_folder, read, sha256
+from lib.corpus.render import render, render_mixture
+from lib.deepfilter.grid import erb_widths
+from lib.evaluation import timbre
+
+
+def active_speech_snr_db(speech, noise):
+    """An SNR meter of its own: power in steps of 5 ms over 20 ms, frames within 40 dB of the loudest, by plain loops of numpy."""
+    steps = len(speech) // 240
+
+    def powers(signal):
+        short = np.add.reduceat(
+            signal[: steps * 240].astype(float) ** 2, np.arange(0, steps * 240, 240)
+        )
+        return np.convolve(short, np.ones(4), "valid")
+
+    loud = powers(speech)
+    counts = 10 * np.log10(loud + 1e-20) > 10 * np.log10(loud.max()) - 40
+    return 10 * np.log10(loud[counts].mean() / powers(noise)[counts].mean())
+
+
+def prepare(root, corpus, **given):
+    defaults = {
+        "corpus": corpus,
+        "items_per_utterance": 3,
+        "n_processes": 1,
+        "p_reverb": 0.5,
+        "p_second_noise": 0.3,
+    }
+    p = build(Prepare, defaults | given)
+    folders = sources.choose(
+        root / "speech", root / "noise", given.get("rir_dir") or root / "rooms"
+    )
+    return folders, render(corpus, plan.draw(p, folders), folders, p.n_processes)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return good_sources(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def made(root):
+    return prepare(root, "verified", p_lowpass=0.2, p_clip=0.2)
+
+
+def test_every_pair_has_the_snr_that_it_claims_by_another_meter(made):
+    folders, manifest = made
+    assert (
+        (manifest.lowpass_hz > 0).any()
+        and (manifest.clip_db > 0).any()
+        and (manifest.second_noise_path != "").any()
+    )
+    parts = [render_mixture(row, folders) for row in manifest.itertuples()]
+    achieved = np.array([active_speech_snr_db(made.speech, made.noise) for made in parts])
+    assert np.abs(achieved - manifest.snr_db).max() < 0.5
+
+
+@pytest.mark.skipif(
+    "RETIMBRE_AUDIO" not in os.environ, reason="RETIMBRE_AUDIO names no folder of real speech"
+)
+def test_real_speech_has_the_snr_that_it_claims_by_another_meter(root):
+    real = Path(os.environ["RETIMBRE_AUDIO"])
+    given = sources.Sources(real / "speech", real / "noise", root / "rooms")
+    p = build(
+        Prepare,
+        {"n_processes": 2, "items_per_utterance": 1, "p_reverb": 0.3, "p_second_noise": 0.3},
+    )
+    parts = [
+        (row.snr_db, render_mixture(row, given)) for row in plan.draw(p, given).rows.itertuples()
+    ]
+    errors = [active_speech_snr_db(made.speech, made.noise) - snr_db for snr_db, made in parts]
+    assert np.abs(errors).max() < 0.5, pd.Series(errors).describe()
+
+
+def test_what_was_claimed_is_measured(made):
+    measured = verify.measure("verified", made[1])
+    assert measured.snr_error_db.abs().max() < 0.01 and (measured.problem == "").all()
+    assert (verify.gate_misses(measured, 0.5, 0.5, 0.5, -60.0) == "").all()
+    sure = verify.unsure_lags(measured).index
+    assert (measured.df_lag_ms.drop(sure) == 0).all() and (
+        measured.room_lag_ms.drop(sure) == 0
+    ).all()
+
+
+@pytest.fixture
+def spoilt(made):
+    """A copy whose files may be broken."""
+    target = corpus_folder("spoilt")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(corpus_folder("verified"), target)
+    sure = made[1].sort_values("df_lag_confidence")
+    return target, made[1], sure.iloc[-1]
+
+
+def broken(target, row, name, change):
+    signal = files.read(target / row[name])
+    files.write(target / row[name], change(signal), RATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        (
+            "enhanced",
+            lambda x: np.concatenate([np.zeros(480), x[:-480]]),
+            "enhanced 10.00 ms behind noisy",
+        ),
+        ("noisy", lambda x: np.concatenate([np.zeros(96), x[:-96]]), "noisy 2.00 ms behind clean"),
+        ("noisy", lambda x: 0.5 * x, "SNR off by"),
+        ("enhanced", lambda x: x[:-1], "lengths {"),
+        ("enhanced", np.zeros_like, "enhanced is empty"),
+        ("enhanced", lambda x: x / np.abs(x).max(), "enhanced is clipped"),
+        ("clean", lambda x: 3e-4 * x, "clean at -"),
+    ],
+)
+def test_a_pair_that_was_spoilt_is_named_with_what_it_misses_and_no_other(
+    spoilt, name, change, says
+):
+    target, manifest, row = spoilt
+    broken(target, row, name, change)
+    lines = verify.gate_misses(verify.measure("spoilt", manifest), 0.5, 0.5, 0.5, -60.0)
+    lines.index = manifest.id[manifest.verdict == "ok"].to_numpy()
+    assert says in lines[row.id], lines[row.id]
+    assert set(lines.drop(row.id)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("source", "says"), [("noisy", "DeepFilterNet3 changed nothing"), ("clean", "noisy is clean")]
+)
+def test_identical_files_are_named(spoilt, source, says):
+    target, manifest, row = spoilt
+    shutil.copy(target / row[source], target / row["enhanced" if source == "noisy" else "noisy"])
+    measured = verify.measure("spoilt", manifest).set_index("id")
+    assert says in measured.problem[row.id]
+
+
+def test_a_corpus_that_was_moved_works_and_says_what_it_cannot_measure(made, root, tmp_path):
+    _, manifest = made
+    shutil.copytree(root, tmp_path / "sources")
+    prepare(tmp_path / "sources", "to_be_moved", items_per_utterance=1)
+    before = sha256("to_be_moved")
+    shutil.move(corpus_folder("to_be_moved"), corpus_folder("moved"))
+    shutil.rmtree(tmp_path / "sources")
+    manifest = read("moved")
+    measured = verify.measure("moved", manifest)
+    assert (
+        sha256("moved") == before
+        and measured.achieved_snr_db.isna().all()
+        and (measured.problem == "").all()
+    )
+    assert (verify.gate_misses(measured, 0.5, 0.5, 0.5, -60.0) == "").all()
+
+
+def test_the_timbre_profile_finds_what_was_taken_of_each_band(spoilt):
+    target, manifest, _ = spoilt
+    few = manifest.head(3)
+    for row in few.to_dict("records"):
+        clean = files.read(target / row["clean"])
+        spectrum = np.fft.rfft(clean)
+        spectrum[np.fft.rfftfreq(len(clean), 1 / RATE) > 4_000] *= 0.5
+        files.write(target / row["enhanced"], 0.999 * np.fft.irfft(spectrum, len(clean)), RATE)
+    table = timbre.measure("spoilt", few)
+    assert len(table) == 3 * 32 and table.band.max() == 31
+    table["change_db"] -= 20 * np.log10(0.999)
+    assert table.change_db[table.hz < 3_500].abs().max() < 0.1
+    assert (table.change_db[table.hz > 4_600] + 6.02).abs().max() < 0.1
+    profile = timbre.profile(table)
+    assert (profile.low <= profile["median"]).all() and (profile["median"] <= profile.high).all()
+
+
+def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(made):
+    _, manifest = made
+    narrow = manifest.head(2).assign(bandwidth_hz=7_000.0)
+    widths = np.cumsum(erb_widths()) * 50
+    assert set(timbre.measure("verified", narrow).band) == set(
+        range(int((widths - 50 <= 7_007).sum()))
+    )

@@ -1,0 +1,123 @@
+"""The shipped weights: small, in float16, with their origin; as stored they restore what their checkpoint restores."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from lib.audio import files
+from lib.audio.bandwidth import bandwidth_hz
+from lib.config.base import build
+from lib.config.train import Train
+from lib.corpus import mix
+from lib.deepfilter.enhance import enhance
+from lib.inference.restorer import load_generator, restore_signal
+from lib.metrics.lsd import lsd_db
+from lib.models.pretrained import WEIGHTS, load_weights, weights_info
+from lib.tracking import session
+from lib.training import checkpoints, release
+from lib.training.learner import Learner
+from lib.training.release import MAX_BYTES, main, write_weights
+from lib.training.state import TrainState
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    p = build(Train, {"channels": 8, "hidden": 32, "device": "cpu"})
+    learner = Learner(p, 1, "cpu")
+    with torch.no_grad():
+        learner.average.head.weight.mul_(30)
+    keeper = checkpoints.Checkpoints(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
+    keeper.save(TrainState(epoch=7), ["best.pt"])
+    return tmp_path / "best.pt", learner
+
+
+def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoint, tmp_path):
+    path = write_weights(checkpoint[0], tmp_path / "small.safetensors", run="r1")
+    rng = np.random.default_rng(0)
+    enhanced, noisy = (0.1 * rng.standard_normal((2, 9_600))).astype(np.float32)
+    outputs = [
+        restore_signal(load_generator(file), enhanced, noisy) for file in (checkpoint[0], path)
+    ]
+    difference = np.sum((outputs[0] - outputs[1]) ** 2)
+    assert 0 < difference < 1e-5 * np.sum(outputs[0] ** 2)
+    assert np.abs(outputs[0] - enhanced).max() > 1e-3
+
+
+def test_the_file_tells_what_made_it(checkpoint, tmp_path):
+    path = write_weights(checkpoint[0], tmp_path / "small.safetensors", run="r1")
+    about = weights_info(path)
+    assert about["params"]["channels"] == 8 and about["origin"]["run"] == "r1"
+    assert about["origin"]["epoch"] == 7 and about["origin"]["manifest_sha256"] == "abc"
+    with safe_open(path, "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}
+
+
+def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_told(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    run, _ = session.start("train", Train, {"channels": 8, "hidden": 32})
+    (tmp_path / "last.pt").write_bytes(checkpoint[0].read_bytes())
+    run.file(tmp_path / "last.pt", "checkpoints")
+    run.finish()
+    monkeypatch.setattr(release, "WEIGHTS", tmp_path / "mine.safetensors")
+    monkeypatch.setattr(sys, "argv", ["ship", run.id, "--checkpoint", "last"])
+    main()
+    assert f"epoch 7 of run {run.id}" in capsys.readouterr().out
+    assert weights_info(tmp_path / "mine.safetensors")["origin"]["kept_as"] == "last"
+
+
+def test_what_does_not_fit_is_refused(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "MAX_BYTES", 1_000)
+    with pytest.raises(ValueError, match=r"best.pt: 0.\d MB as float16, expected at most 0 MB"):
+        write_weights(checkpoint[0], tmp_path / "x.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(ValueError, match=r"text.safetensors: no weights of this project"):
+        load_generator(tmp_path / "text.safetensors")
+
+
+def test_a_weight_beyond_float16_is_named(checkpoint, tmp_path):
+    saved = torch.load(checkpoint[0], weights_only=True)
+    saved["learner"]["average"]["head.bias"][0] = 1e6
+    torch.save(saved, tmp_path / "large.pt")
+    with pytest.raises(ValueError, match=r"large.pt: head.bias does not fit into float16"):
+        write_weights(tmp_path / "large.pt", tmp_path / "x.safetensors")
+
+
+def test_the_shipped_weights_are_light_and_tell_what_made_them():
+    generator, about = load_weights(), weights_info()
+    assert sum(weight.numel() for weight in generator.parameters()) <= 2_000_000
+    assert WEIGHTS.stat().st_size <= MAX_BYTES
+    assert about["params"]["gan_start_epoch"] <= about["origin"]["epoch"]  # with the GAN on
+    assert {"run", "git_commit", "manifest_sha256", "df_weights_sha256", "versions"} <= set(
+        about["origin"]
+    )
+    assert generator.n_inputs == 2 and generator.delay <= 480
+
+
+def test_the_shipped_weights_leave_silence_silent():
+    restored = restore_signal(load_weights(), *np.zeros((2, 48_000), np.float32))
+    assert np.abs(restored).max() < 1e-4
+
+
+@pytest.mark.skipif(
+    "RETIMBRE_AUDIO" not in os.environ, reason="RETIMBRE_AUDIO names no real recordings"
+)
+def test_the_shipped_weights_bring_spectra_of_a_voice_they_never_heard_nearer_to_clean():
+    root = Path(os.environ["RETIMBRE_AUDIO"])
+    speech, noise = (
+        files.find(root / "speech" / "nathalie")[:4],
+        files.read(root / "noise" / "boat.ogg", 48_000),
+    )
+    generator, gains = load_weights(), []
+    for path in speech:
+        made = mix.mix(clean := files.read(path, 48_000), noise[: len(clean)], 10.0, 0.9)
+        enhanced = enhance(made.noisy)
+        restored = restore_signal(generator, enhanced, made.noisy)
+        limits = 48_000, bandwidth_hz(clean, 48_000)
+        gains.append(lsd_db(restored, made.clean, *limits) / lsd_db(enhanced, made.clean, *limits))
+    assert np.mean(gains) < 0.96
