@@ -1,6 +1,9 @@
-# make run    install if needed, then the main job on the embedded corpus: prepare, inspect, check, train, listen
-# make test   install if needed, then all tests, in two processes
-# make lab    JupyterLab;  make ui: the MLflow UI;  make sweep: a search over parameters;  make lint: ruff and clean notebooks
+# make run     install if needed; then prepare, inspect, check, train, listen on the embedded corpus
+# make test    install if needed; then all tests, in two processes
+# make lab     JupyterLab
+# make ui      the MLflow UI
+# make sweep   a search over parameters: make sweep SWEEP=params/sweep/quick.yaml N=2
+# make lint    ruff, and notebooks without outputs
 
 PYTHON ?= python3.11
 VENV   ?= .venv
@@ -11,13 +14,20 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
 
+# The runs and curves of `train` in the MLflow UI, and a program that prints where MLflow keeps
+# them.
+TRAIN_PAGE = http://127.0.0.1:$(PORT)/\#/experiments/4/runs?workflowType=machine_learning&$(CHARTS)
+CHARTS     = compareRunsMode=CHART
+PRINT_URI  = from lib.tracking import store; print(store.uri())
+
 .PHONY: run test lint lab ui sweep install
 .DEFAULT_GOAL := run
 
 run: $(DONE)/listen.ipynb
-	@$(BIN)/python -m lib.evaluation.listening_page
+	@$(BIN)/python -m lib.evaluation.latest_scores
 
-# A step that is done leaves its executed notebook; only a complete one gets the name that the next step waits for.
+# A step that finished leaves its executed notebook. An unfinished notebook has another name, so
+# that the next step waits for a complete one.
 $(DONE)/inspect.ipynb: $(DONE)/prepare.ipynb
 $(DONE)/check.ipynb: $(DONE)/inspect.ipynb
 $(DONE)/train.ipynb: $(DONE)/check.ipynb
@@ -29,19 +39,22 @@ $(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
 	@mv $(DONE)/$*.unfinished.ipynb $@
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		--durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/nbstripout --verify --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
+	$(BIN)/nbstripout --verify --extra-keys "metadata.papermill cell.metadata.papermill" \
+		notebooks/*.ipynb
 
 lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
 
 ui: $(READY)
-	@echo "training runs and charts: http://127.0.0.1:$(PORT)/#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
-	cd runs && MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "from lib.tracking import store; print(store.uri())")" \
+	@echo "training runs and charts: $(TRAIN_PAGE)"
+	cd runs && MLFLOW_DISABLE_TELEMETRY=true \
+		MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "$(PRINT_URI)")" \
 		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
 
 sweep: $(READY)
@@ -51,5 +64,6 @@ install: $(READY)
 
 $(READY): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt -e ".[demo,dask,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt \
+		-e ".[demo,dask,dev]"
 	@touch $@

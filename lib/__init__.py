@@ -1,7 +1,8 @@
 """Retimbre: give speech its timbre back after noise suppression.
 
-`REPO` is the repository, `RUNS` the folder that everything written goes to (the variable `RETIMBRE_RUNS` moves it, the
-tests do so). Nothing heavy is imported here, so that `import lib` costs nothing.
+`REPO` is the repository. `RUNS` is the folder that everything written goes to; the variable
+`RETIMBRE_RUNS` moves it, and the tests do so. Nothing heavy is imported here, so that `import lib`
+is quick.
 """
 
 import os

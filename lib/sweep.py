@@ -1,9 +1,10 @@
-"""A grid or a random search over any notebook's parameters: papermill runs each point, and each is a child run of the sweep.
+"""A grid or a random search over the parameters of any notebook.
 
-python -m lib.sweep params/sweep/gan.yaml      what is done is not done again; what fails is listed, and the rest goes on
+python -m lib.sweep params/sweep/gan.yaml
 
-The file names the notebook, what is the same in all points (`fixed`), and either a `grid` of lists or `random`: `n` points of
-`seed`, each parameter a list to choose from, `{min, max}` or `{min, max, log: true}`.
+Papermill executes the notebook for each point, and each point is a child of the sweep's run in
+MLflow. A second run skips the points that finished. Points that fail are listed; they do not stop
+the others. `lib.config.search` describes the file.
 """
 
 import argparse
@@ -18,25 +19,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "python -m lib.sweep", description=__doc__.partition("\n\n")[0]
     )
-    parser.add_argument("file", type=Path, help="what is searched, e.g. params/sweep/gan.yaml")
+    parser.add_argument("file", type=Path, help="the search, e.g. params/sweep/gan.yaml")
     parser.add_argument(
         "--n-processes", type=int, default=1, help="points at a time (default: %(default)s)"
     )
     parser.add_argument(
-        "--dask-address", default="", help="of a Dask cluster that gets the points instead"
+        "--dask-address", default="", help="of a Dask cluster that executes the points instead"
     )
-    typed = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        table = run_sweep(typed.file, typed.n_processes, typed.dask_address)
+        table = run_sweep(arguments.file, arguments.n_processes, arguments.dask_address)
     except (OSError, ValueError) as error:  # ParameterError is one
-        sys.exit(f"{typed.file}: {error}")
-    failed = (table.status != "FINISHED").sum()
+        sys.exit(f"{arguments.file}: {error}")
     print(table.to_string(index=False))
-    sys.exit(
-        f"{failed} of {len(table)} points failed; the same command does these again"
-        if failed
-        else 0
-    )
+    if n_failed := (table.status != "FINISHED").sum():
+        sys.exit(f"{n_failed} of {len(table)} points failed; the same command executes them again")
 
 
 if __name__ == "__main__":

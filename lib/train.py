@@ -1,15 +1,14 @@
-"""Train a restorer: generator alone first, from `gan_start_epoch` on against discriminators. One file, top to bottom.
+"""Train a restorer.
 
-An epoch is one pass over the training pairs, a random segment of each; the first is 1, and 0 is the state before training.
-Everything random follows from (seed, epoch, index), and a checkpoint holds all that a step changes: a run that goes on from one
-equals, on a CPU, bit for bit one that never stopped.
-
-    python -m lib.train -f params/train/no_adversarial.yaml -p epochs 8
-    torchrun --nproc-per-node 2 -m lib.train -p epochs 8
+python -m lib.train -f params/train/no_adversarial.yaml -p epochs 8
+torchrun --nproc-per-node 2 -m lib.train -p epochs 8
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch.distributed as dist
 import yaml
@@ -23,6 +22,7 @@ from lib.corpus import manifest
 from lib.corpus.render import find_or_render
 from lib.runtime.progress import echo
 from lib.tracking import session
+from lib.tracking.run import Run
 from lib.training.distributed import distributed, ranks
 from lib.training.launch import launch
 from lib.training.loop import train
@@ -31,52 +31,67 @@ from lib.training.setup import initial_checkpoint, training_data
 
 @errors.record
 def main(words: list[str] | None = None) -> None:
-    """The command line: one process or, under torchrun, one of several, of which the first starts the run and records."""
-    parser = argparse.ArgumentParser(
-        "python -m lib.train", description=__doc__.partition("\n\n")[0]
-    )
-    parser.add_argument(
-        "-f",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML files of parameters, the last one wins",
-    )
-    parser.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="one parameter"
-    )
-    typed = parser.parse_args(words)
-    given = {
-        name: value
-        for file in typed.f
-        for name, value in (yaml.safe_load(Path(file).read_text()) or {}).items()
-    }
-    given |= dict(typed.p)
+    """The command line: one process, or under torchrun one of several. The first one records."""
+    values = typed_values(words)
     with distributed():
         if dist.is_initialized():
-            given["n_processes"] = ranks()[1]
-        run, shared = None, [None]
-        try:
-            if ranks()[0] == 0:
-                run, p = session.start("train", Train, given)
-                echo("\n".join(p.warnings))
-                corpus = find_or_render(p.corpus, Prepare())
-                shared = [(p.model_dump(), run.id, initial_checkpoint(p, run))]
-            if dist.is_initialized():
-                dist.broadcast_object_list(shared)
-            chosen, run_id, beginning = shared[0]
-            p = build(Train, chosen)
-            rows, about = training_data(p, corpus if run else manifest.read(p.corpus))
-            begin = train if dist.is_initialized() else launch
-            history = begin(p, rows, RUNS / "checkpoints" / run_id, run, about, beginning)
+            values["n_processes"] = ranks()[1]
+        run, p = session.start("train", Train, values) if ranks()[0] == 0 else (None, None)
+        with failure_recorded(run):
+            p, run_id, initial = begin(run, p)
+            rows, about = training_data(p, manifest.read(p.corpus))
+            # Under torchrun the processes are there already; else `n_processes` are launched.
+            train_pairs = train if dist.is_initialized() else launch
+            history = train_pairs(p, rows, RUNS / "checkpoints" / run_id, run, about, initial)
             if run:
                 run.tags(about)
                 run.table("history", history)
                 run.finish()
-        except BaseException as error:
-            if run:
-                run.fail(error)
-            raise
+
+
+def typed_values(words: list[str] | None) -> dict[str, Any]:
+    """Parameters from the command line by name: those of the files, then single ones."""
+    parser = argparse.ArgumentParser(
+        "python -m lib.train", description=__doc__.partition("\n\n")[0]
+    )
+    add = parser.add_argument
+    add("-f", action="append", default=[], metavar="FILE", help="YAML file; the last one wins")
+    add("-p", action="append", default=[], metavar=("NAME", "VALUE"), nargs=2, help="a parameter")
+    typed = parser.parse_args(words)
+    values = {}
+    for file in typed.f:
+        values |= yaml.safe_load(Path(file).read_text()) or {}
+    return values | dict(typed.p)
+
+
+@contextmanager
+def failure_recorded(run: Run | None) -> Iterator[None]:
+    """Close the run as FAILED, or as KILLED after Ctrl-C, if the block raises."""
+    try:
+        yield
+    except BaseException as error:
+        if run:
+            run.fail(error)
+        raise
+
+
+def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
+    """Make the corpus if it is not there; tell all processes what the first one knows.
+
+    Args:
+        run, p: None except in the first process.
+
+    Returns: parameters, id of the run, and the checkpoint to begin with, if there is one.
+    """
+    shared: list = [None]
+    if run:
+        echo("\n".join(p.warnings))
+        find_or_render(p.corpus, Prepare())
+        shared = [(p.model_dump(), run.id, initial_checkpoint(p, run))]
+    if dist.is_initialized():
+        dist.broadcast_object_list(shared)
+    values, run_id, initial = shared[0]
+    return build(Train, values), run_id, initial
 
 
 if __name__ == "__main__":

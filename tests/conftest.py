@@ -1,4 +1,7 @@
-"""Tests write to a folder of their own: `lib.RUNS` is fixed when `lib` is imported, and subprocesses inherit it."""
+"""Tests write to a folder of their own.
+
+`lib.RUNS` is fixed when `lib` is imported, and subprocesses inherit the variable.
+"""
 
 import os
 import shutil
@@ -14,12 +17,17 @@ def pytest_unconfigure():
     shutil.rmtree(RUNS, ignore_errors=True)
 
 
+# So that no process waits for another's long file.
 LONGEST_FIRST = [
     "test_notebooks",
     "test_sweeps",
+    "test_train_command",
+    "test_launch",
+    "test_learner",
+    "test_session",
     "test_loop",
     "test_parallel",
-]  # so that no process waits for another's long file
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -4,12 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import firwin, lfilter
+
+from lib.audio import files
 
 RATE = 48_000
 
 
 def voiced(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray:
-    """What passes for speech: a pulse train through formants, four syllables a second, with breath up to the band's edge."""
+    """A substitute for speech: a pulse train through formants, four syllables a second, breath.
+
+    The breath reaches up to half the sample rate.
+    """
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * sample_rate)) / sample_rate
     pitch = 110 + 10 * (seed % 8)
@@ -29,7 +35,7 @@ def noise(seconds: float = 2.0, level: float = 0.1, seed: int = 0) -> np.ndarray
 
 
 def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
-    """Syllables of decaying harmonics of 120 Hz and full-band bursts of hiss, which fall by 48 dB up to 24 kHz."""
+    """Syllables of harmonics of 120 Hz and bursts of hiss, which fall by 48 dB up to 24 kHz."""
     rng, t = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
     voice = sum(np.sin(2 * np.pi * 120 * k * t + rng.uniform(0, 6)) / k**1.5 for k in range(1, 60))
     hz = np.fft.rfftfreq(len(t), 1 / RATE)
@@ -73,7 +79,7 @@ def good_sources(root: Path, n_files: int = 6) -> Path:
 
 
 def odd_and_bad_speech(root: Path) -> dict[str, str]:
-    """More speech files below `root`: name -> the reason to skip it, empty for one that is to be used."""
+    """More speech files below `root`: name -> the reason to skip it, empty for a usable one."""
     write(root / "odd" / "prompt_8k.wav", voiced(1.5, 1, 8_000), 8_000, "PCM_16")
     write(
         root / "odd" / "stereo.wav",
@@ -93,7 +99,26 @@ def odd_and_bad_speech(root: Path) -> dict[str, str]:
     write(root / "odd" / "clipped.wav", np.clip(40 * voiced(1.5, 8), -1, 1), subtype="PCM_16")
     (root / "odd" / "empty.wav").write_bytes(b"")
     return {
-        "prompt_8k.wav": "", "stereo.wav": "", "deep.wav": "", "vorbis_44k.ogg": "", "text.wav": "not readable",
-        "truncated.flac": "lost sync", "silent.wav": "silent", "nan.wav": "NaN", "short.wav": "0.100 s long",
+        "prompt_8k.wav": "", "stereo.wav": "", "deep.wav": "", "vorbis_44k.ogg": "",
+        "text.wav": "not readable", "truncated.flac": "lost sync", "silent.wav": "silent",
+        "nan.wav": "NaN", "short.wav": "0.100 s long",
         "clipped.wav": "of it is clipped", "empty.wav": "not readable",
     }  # fmt: skip
+
+
+def vowel(f0_hz: float, seconds: float = 2.0) -> np.ndarray:
+    """Harmonics that fall by 6 dB an octave, up to 8 kHz."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    tones = [np.sin(2 * np.pi * k * f0_hz * t + k * k) / k for k in range(1, int(8000 / f0_hz))]
+    return (0.1 * np.sum(tones, axis=0)).astype(np.float32)
+
+
+def low_passed(signal: np.ndarray, edge_hz: float, how: str) -> np.ndarray:
+    """`signal` without what lies above `edge_hz`; `how`: resampled, brick wall or steep FIR."""
+    if how == "resampled":
+        low_rate = int(2 * edge_hz)
+        return files.resample(files.resample(signal, RATE, low_rate), low_rate, RATE)
+    if how == "brick wall":
+        hz = np.fft.rfftfreq(len(signal), 1 / RATE)
+        return np.fft.irfft(np.fft.rfft(signal) * (hz < edge_hz), len(signal))
+    return lfilter(firwin(2401, edge_hz, window=("kaiser", 9), fs=RATE), 1, signal)

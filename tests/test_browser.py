@@ -1,4 +1,7 @@
-"""What a reader sees and hears, in a real browser: Debian's Chromium, driven by selenium. Skipped where it is missing."""
+"""What a reader sees and hears, in a real browser: Debian's Chromium, driven by selenium.
+
+Skipped where Chromium is missing.
+"""
 
 import contextlib
 import html
@@ -25,21 +28,26 @@ from lib.figures import players, plots, tables
 from lib.tracking import session as tracking_session
 from lib.tracking import store
 
-README = (REPO / "README.md").read_text()
+README = (REPO / "notebooks" / "README.md").read_text()
 SAMPLE_RATE = 48_000
 SECONDS = 2.5
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required --window-size=1300,1000"""
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+    --disable-background-networking --disable-component-update --disable-sync
+    --autoplay-policy=no-user-gesture-required --window-size=1300,1000"""
+SANDBOX = '<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{}"></iframe>'
 
 PLAYS = """  // starts the player of index 0 and says whether its clock runs
-const [i, done] = arguments, player = document.querySelectorAll("audio")[i], before = player.currentTime;
-player.play().then(() => setTimeout(() => done(player.currentTime > before), 500), error => done(String(error)));
+const [i, done] = arguments, player = document.querySelectorAll("audio")[i];
+const before = player.currentTime, advanced = () => done(player.currentTime > before);
+player.play().then(() => setTimeout(advanced, 500), error => done(String(error)));
 """
 
-SCROLLS_TO = """  // MLflow draws charts when they come into sight: scrolls on through them until one is there
-const panes = [...document.querySelectorAll("div")].filter(div => div.scrollHeight > div.clientHeight + 300);
+SCROLLS_TO = """  // MLflow draws charts when they come into sight: scrolls on until one is there
+const scrolls = div => div.scrollHeight > div.clientHeight + 300;
+const panes = [...document.querySelectorAll("div")].filter(scrolls);
 const pane = panes.find(div => /auto|scroll/.test(getComputedStyle(div).overflowY));
-if (pane) pane.scrollTop = pane.scrollTop + pane.clientHeight + 1 > pane.scrollHeight ? 0 : pane.scrollTop + 100;
+const atEnd = pane && pane.scrollTop + pane.clientHeight + 1 > pane.scrollHeight;
+if (pane) pane.scrollTop = atEnd ? 0 : pane.scrollTop + 100;
 return document.body.innerText.includes("valid/lsd_db");
 """
 
@@ -50,7 +58,7 @@ def browser(tmp_path_factory):
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
         pytest.skip(
-            "needs chromium and chromedriver on the path (Debian: apt install chromium chromium-driver)"
+            "needs chromium and chromedriver (Debian: apt install chromium chromium-driver)"
         )
     from selenium import webdriver
 
@@ -66,7 +74,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A listening page of two items on disk, and the same page in a frame sandboxed as MLflow does it."""
+    """A listening page of two items on disk, and in a frame as MLflow sandboxes it."""
     t = np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     signals = {
         name: 0.1 * np.sin(2 * np.pi * 200 * (i + 1) * t) for i, name in enumerate(summary.SYSTEMS)
@@ -83,7 +91,7 @@ def page(tmp_path_factory):
     )
     folder = tmp_path_factory.mktemp("page")
     (folder / "page.html").write_text(text)
-    frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
+    frame = SANDBOX.format(html.escape(text))
     (folder / "frame.html").write_text(f"<!doctype html>{frame}")
     return folder
 
@@ -139,7 +147,8 @@ def test_keys_switch_between_signals_at_the_same_place(opened):
     )  # another item has its own place
     wait(
         opened,
-        "return !document.querySelectorAll('audio')[3].paused && document.querySelectorAll('audio')[5].paused",
+        "const players = document.querySelectorAll('audio');"
+        "return !players[3].paused && players[5].paused",
     )
 
 
@@ -156,12 +165,13 @@ def test_a_table_sorts_by_a_click_and_searches_without_a_network(browser, tmp_pa
         {"path": [f"{name}.wav" for name in "cabd"], "level_db": [-20.0, -5.0, -30.0, -10.0]}
     )
     text = f"<!doctype html><html><body>{tables.sortable(files, rows_shown=3)}</body></html>"
-    frame = f'<!doctype html><iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
+    frame = f"<!doctype html>{SANDBOX.format(html.escape(text))}"
     (tmp_path / "table.html").write_text(frame if framed else text)
     browser.get((tmp_path / "table.html").as_uri())
     if framed:
         browser.switch_to.frame(0)
-    shown = "[...document.querySelectorAll('table.dataTable tbody td:first-child')].map(cell => cell.innerText)"
+    cells = "document.querySelectorAll('table.dataTable tbody td:first-child')"
+    shown = f"[...{cells}].map(cell => cell.innerText)"
     wait(browser, f"return {shown}.length === 3")
     browser.find_elements("css selector", "table.dataTable thead th")[1].click()
     wait(browser, f"return {shown}[0] === 'b.wav'")
@@ -171,12 +181,12 @@ def test_a_table_sorts_by_a_click_and_searches_without_a_network(browser, tmp_pa
     browser.switch_to.default_content()
 
 
-# -- blind tests ---------------------------------------------------------------------------------------------------------
+# -- blind tests
 
 
 @pytest.fixture(scope="module")
 def blind_pages(tmp_path_factory):
-    """An ABX page of two items and a rating page of one, from disk and in a frame sandboxed as MLflow does it."""
+    """An ABX page of two items and a rating page of one, on disk and in MLflow's kind of frame."""
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     items = {
         f"item {i}": {
@@ -194,7 +204,7 @@ def blind_pages(tmp_path_factory):
     )
     for name, text in pages.items():
         (folder / f"{name}.html").write_text(text)
-        frame = f'<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{html.escape(text)}"></iframe>'
+        frame = SANDBOX.format(html.escape(text))
         (folder / f"{name}_frame.html").write_text(f"<!doctype html>{frame}")
     return folder
 
@@ -231,7 +241,8 @@ def test_an_abx_page_is_played_through_with_keys_and_its_answers_are_read(
         body.send_keys("x")
         wait(
             browser,
-            "return [...document.querySelectorAll('section:not([hidden]) audio')].some(player => !player.paused)",
+            "return [...document.querySelectorAll('section:not([hidden]) audio')]"
+            ".some(player => !player.paused)",
         )
         body.send_keys("a")
         shown = "document.querySelector('section:not([hidden]) .sound.current kbd')?.textContent"
@@ -256,7 +267,8 @@ def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(
         body.send_keys("ABCDE"[i])
         wait(
             browser,
-            f"return document.querySelector('section:not([hidden]) .sound.current kbd')?.textContent === '{'ABCDE'[i]}'",
+            "return document.querySelector('section:not([hidden]) .sound.current kbd')"
+            f"?.textContent === '{'ABCDE'[i]}'",
         )
         for _ in range(5 if name == "clean" else 1):
             body.send_keys("\ue014" if name != "anchor" else "\ue012")  # arrows right and left
@@ -269,12 +281,15 @@ def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(
     assert table.to_dict() == {"clean": 55, "enhanced": 51, "restored": 51, "anchor": 49}
 
 
-# -- MLflow's own pages ----------------------------------------------------------------------------------------------
+# -- MLflow's own pages
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory):
-    """Two training runs that differ in `gan_start_epoch`, a listening run, and `mlflow ui` over them: (address, runs)."""
+    """Two trainings that differ in `gan_start_epoch`, a listening run, and `mlflow ui` over them.
+
+    Yields the address and the runs.
+    """
     runs = []
     for gan_start_epoch in (6, 8):
         run, _ = tracking_session.start(
@@ -340,10 +355,14 @@ def shows(browser, address, *words):
 def test_the_link_of_the_readme_shows_the_training_runs(browser, ui):
     address, runs, _ = ui
     link = re.search(
-        r"http://127\.0\.0\.1:5000/#(/experiments/4/runs\?workflowType=machine_learning)\)", README
+        r"http://127\.0\.0\.1:5000/#(/experiments/4/runs\?workflowType=machine_learning)$",
+        README,
+        re.M,
     ).group(1)
     shows(browser, address + link, "train", *(run.name for run in runs))
-    charts = re.search(r"http://127\.0\.0\.1:5000/#(\S+compareRunsMode=CHART)\)", README).group(1)
+    charts = re.search(
+        r"http://127\.0\.0\.1:5000/#(\S+compareRunsMode=CHART)$", README, re.M
+    ).group(1)
     shows(browser, address + charts, "valid")
     wait(browser, SCROLLS_TO, seconds=40)
 

@@ -1,4 +1,4 @@
-"""Audio files and signals: reading, writing, levels, spectra, bandwidth, lags.
+"""Audio files and signals: reading, writing, levels, spectrograms, bandwidth, lags.
 
 May import: runtime.
 """

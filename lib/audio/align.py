@@ -1,4 +1,7 @@
-"""Lags of pairs and how sure they are. They verify what we made ourselves, and align pairs that a user brings."""
+"""The lag of an estimate behind its reference, and how sure it is.
+
+It verifies pairs that were made here, and it aligns pairs that a user brings.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,15 +9,23 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft
 
-MIN_CONFIDENCE = 2.5  # unrelated speech stays below 1.6, DeepFilterNet3 and noisy speech against clean above 6 at -5 dB SNR
-WHITENING = 0.8  # 0: plain correlation, whose peak is broad for voices; 1: phase transform, which hears noise as much
-MIN_PEAK_DISTANCE = 48  # samples (1 ms) from the peak at which another one counts
+# A lag below this confidence is not believed. Unrelated speech stays below 1.6. The output of
+# DeepFilterNet3, and noisy speech, against clean speech reach more than 6 at -5 dB SNR.
+MIN_CONFIDENCE = 2.5
+# 0 is plain correlation, whose peak is broad for voices; 1 is the phase transform, in which
+# noise counts as much as speech.
+WHITENING = 0.8
+MIN_PEAK_DISTANCE = 48  # samples (1 ms) from the highest peak to the next one that counts
 MAX_LAG = 4_800  # samples (100 ms) to either side
-BATCH_SAMPLES = 2**23  # samples that are transformed together: some 500 MB
+BATCH_SAMPLES = 2**23  # samples in one transform, which takes some 500 MB
 
 
 class Lag(NamedTuple):
-    """`samples` that the estimate comes late (negative: early), `confidence`, and whether its polarity is inverted."""
+    """The lag of an estimate.
+
+    `samples`: how much the estimate is late (negative: early). `confidence`: see `lags`.
+    `inverted`: whether its polarity is that of the negated reference.
+    """
 
     samples: int
     confidence: float
@@ -22,7 +33,7 @@ class Lag(NamedTuple):
 
 
 def lag(estimate: np.ndarray, reference: np.ndarray, max_lag: int = MAX_LAG) -> Lag:
-    """`lags` of one pair.
+    """The lag of one pair; see `lags`.
 
     >>> voice = np.random.default_rng(0).standard_normal(48_000)
     >>> late = lag(-0.1 * np.roll(voice, 37), voice)
@@ -37,22 +48,29 @@ def lag(estimate: np.ndarray, reference: np.ndarray, max_lag: int = MAX_LAG) -> 
 def lags(
     estimates: Sequence[np.ndarray], references: Sequence[np.ndarray], max_lag: int = MAX_LAG
 ) -> list[Lag]:
-    """Delay of each estimate behind its reference, all `[T]` of one rate and any lengths, in one transform.
+    """The lag of each estimate behind its reference.
 
-    Generalised cross-correlation (Knapp and Carter, 1976): the cross spectrum is divided by its magnitude to the power of
-    0.8. The highest magnitude within `max_lag` samples to either side wins.
+    Generalised cross-correlation (Knapp and Carter, 1976): the cross spectrum is divided by its
+    magnitude to the power of 0.8. The highest magnitude within `max_lag` is the lag.
 
-    Returns: a `Lag` each; its confidence is the peak's height over the next one more than 1 ms away, 0 for silence. Unrelated
-        signals are near 1; at `CONFIDENT` and more the lag may be believed.
+    Args:
+        estimates, references: signals `[T]` of one sample rate and any lengths.
+        max_lag: samples to either side in which the lag is sought.
+
+    Returns: a `Lag` each. Its confidence is the height of the peak over that of the next one more
+        than 1 ms away, and 0 for silence. Unrelated signals have about 1; a lag of at least
+        `MIN_CONFIDENCE` may be believed.
     """
-    n = fft.next_fast_len(
-        max(map(len, estimates), default=0) + max(map(len, references), default=0) + 1, real=True
-    )
-    n_rows, reach, found = max(1, BATCH_SAMPLES // n), min(max_lag, (n - 1) // 2), []
-    for first in range(0, len(estimates), n_rows):
-        rows = slice(first, first + n_rows)
-        found += [_peak(row) for row in _correlation(estimates[rows], references[rows], n, reach)]
-    return found
+    longest_pair = max(map(len, estimates), default=0) + max(map(len, references), default=0)
+    n_fft = fft.next_fast_len(longest_pair + 1, real=True)
+    reach = min(max_lag, (n_fft - 1) // 2)
+    batch_size = max(1, BATCH_SAMPLES // n_fft)
+    result = []
+    for first in range(0, len(estimates), batch_size):
+        batch = slice(first, first + batch_size)
+        correlations = _correlations(estimates[batch], references[batch], n_fft, reach)
+        result += [_highest_peak(correlation) for correlation in correlations]
+    return result
 
 
 def advance(signal: np.ndarray, n_samples: int) -> np.ndarray:
@@ -64,37 +82,35 @@ def advance(signal: np.ndarray, n_samples: int) -> np.ndarray:
     return signal[n_samples:] if n_samples >= 0 else np.pad(signal, (-n_samples, 0))
 
 
-def _correlation(
-    estimates: Sequence[np.ndarray], references: Sequence[np.ndarray], n: int, reach: int
+def _correlations(
+    estimates: Sequence[np.ndarray], references: Sequence[np.ndarray], n_fft: int, reach: int
 ) -> np.ndarray:
-    """`[B, 2 * reach + 1]`, of lags from `-reach` on; zeros where one of a pair is silent."""
-    spectra = (fft.rfft(_stacked(signals, n), axis=1) for signals in (estimates, references))
-    cross = next(spectra) * next(spectra).conj()
+    """`[B, 2 * reach + 1]`: lags from `-reach` to `reach`; zeros where a signal is silent."""
+    cross = _spectra(estimates, n_fft) * _spectra(references, n_fft).conj()
     magnitude = np.abs(cross)
-    whitened = (
-        cross / (magnitude + 1e-6 * magnitude.max(axis=1, keepdims=True) + 1e-30) ** WHITENING
-    )
-    return np.roll(fft.irfft(whitened, n, axis=1), reach, axis=1)[:, : 2 * reach + 1]
+    # Without a floor, whitening would raise empty bins, which hold rounding noise, to the others.
+    floor = 1e-6 * magnitude.max(axis=1, keepdims=True)
+    whitened = cross / (magnitude + floor + 1e-30) ** WHITENING
+    return np.roll(fft.irfft(whitened, n_fft, axis=1), reach, axis=1)[:, : 2 * reach + 1]
 
 
-def _stacked(signals: Sequence[np.ndarray], n: int) -> np.ndarray:
-    """Zero-padded to `[B, n]`, each at peak 1, so that levels do not matter."""
-    stacked = np.zeros((len(signals), n), np.float32)
-    for row, signal in zip(stacked, signals, strict=True):
+def _spectra(signals: Sequence[np.ndarray], n_fft: int) -> np.ndarray:
+    """`[B, n_fft // 2 + 1]`, each of a signal at peak 1, so that levels do not matter."""
+    padded = np.zeros((len(signals), n_fft), np.float32)
+    for row, signal in zip(padded, signals, strict=True):
         row[: len(signal)] = signal / max(np.abs(signal).max(initial=0.0), 1e-30)
-    return stacked
+    return fft.rfft(padded, axis=1)
 
 
-def _peak(correlation: np.ndarray) -> Lag:
-    height, zero = np.abs(correlation), len(correlation) // 2
+def _highest_peak(correlation: np.ndarray) -> Lag:
+    height = np.abs(correlation)
     peak = int(np.argmax(height))
     if not height[peak]:
         return Lag(0, 0.0, False)
-    others = np.delete(
-        height, np.s_[max(0, peak - MIN_PEAK_DISTANCE) : peak + MIN_PEAK_DISTANCE + 1]
-    )
+    neighbours = slice(max(0, peak - MIN_PEAK_DISTANCE), peak + MIN_PEAK_DISTANCE + 1)
+    next_height = np.delete(height, neighbours).max(initial=0.0)
     return Lag(
-        peak - zero,
-        float(height[peak] / max(others.max(initial=0.0), 1e-12)),
-        bool(correlation[peak] < 0),
+        samples=peak - len(correlation) // 2,
+        confidence=float(height[peak] / max(next_height, 1e-12)),
+        inverted=bool(correlation[peak] < 0),
     )

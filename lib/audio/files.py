@@ -1,6 +1,7 @@
-"""Audio files: what they are, reading, resampling, writing. Signals are mono float32 arrays `[T]`, full scale is 1.
+"""Audio files: their headers, reading, resampling, writing.
 
-`soundfile` reads and writes, `soxr` resamples (torchaudio's default resampler leaves images 20 dB down).
+Signals are mono float32 arrays `[T]`; full scale is 1. `soundfile` reads and writes. `soxr`
+resamples, because the default resampler of torchaudio leaves images only 20 dB down.
 """
 
 import math
@@ -13,10 +14,11 @@ import numpy as np
 import soundfile
 import soxr
 
-SAMPLE_RATE = 48_000  # Hz, of all that is prepared, trained and restored
+SAMPLE_RATE = 48_000  # Hz; corpora, models and scores know no other
 SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .w64 .caf .au".split())
-EXTENSION = ".flac"  # what we write
-SUBTYPE = "PCM_24"  # full scale to -144 dB; the corpus and all that we save is in it
+# The one format that is written: lossless, with a range from full scale to -144 dB.
+EXTENSION = ".flac"
+SUBTYPE = "PCM_24"
 
 
 class AudioError(ValueError):
@@ -24,7 +26,7 @@ class AudioError(ValueError):
 
 
 class Info(NamedTuple):
-    """What a file's header says. `n_samples` counts per channel."""
+    """The header of a file. `n_samples` counts per channel."""
 
     container: str
     codec: str
@@ -39,30 +41,38 @@ class Info(NamedTuple):
 
     @property
     def bits(self) -> float:
-        """Bits of a sample; NaN for a lossy codec, which has none.
+        """Bits of a sample; NaN for a lossy codec.
 
         >>> Info("WAV", "PCM_24", 48_000, 1, 480).bits, Info("OGG", "VORBIS", 48_000, 1, 480).bits
         (24, nan)
         """
-        named = re.fullmatch(r"(PCM|ALAC)_[SU]?(\d+)", self.codec)
-        return int(named[2]) if named else {"FLOAT": 32, "DOUBLE": 64}.get(self.codec, math.nan)
+        integer = re.fullmatch(r"(PCM|ALAC)_[SU]?(\d+)", self.codec)
+        if integer:
+            return int(integer[2])
+        return {"FLOAT": 32, "DOUBLE": 64}.get(self.codec, math.nan)
 
 
 def find(folder: str | Path, glob: str = "**/*") -> list[Path]:
-    """Audio files below `folder` that match `glob`, by their suffix, in the order of their names; hidden ones are left out."""
-    found = (p for p in Path(folder).glob(glob) if p.suffix.lower() in SUFFIXES and p.is_file())
+    """Audio files below `folder` that match `glob`, in the order of their names.
+
+    The suffix decides what an audio file is. Hidden files and folders are left out.
+    """
     return sorted(
-        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        path
+        for path in Path(folder).glob(glob)
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
 
 def info(path: str | Path) -> Info:
-    """The header of `path`. Raises `AudioError` if there is none that can be read."""
+    """The header of `path`. Raises `AudioError` if it cannot be read."""
     try:
-        head = soundfile.info(str(path))
+        header = soundfile.info(str(path))
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
-    return Info(head.format, head.subtype, head.samplerate, head.channels, head.frames)
+    return Info(header.format, header.subtype, header.samplerate, header.channels, header.frames)
 
 
 def read(
@@ -72,41 +82,43 @@ def read(
     n_samples: int = -1,
     first_channel: bool = False,
 ) -> np.ndarray:
-    """One channel, the mean of all, as float32 `[T]`.
+    """The mean of all channels, float32 `[T]`.
 
     Args:
-        path: any file that libsndfile reads.
-        sample_rate: Hz; a file of another rate is resampled. None keeps the file's own rate.
-        start, n_samples: the part to read, in samples of the file (-1: to its end).
-        first_channel: take it instead of the mean, which combs what several microphones of a room heard.
+        path: a file of any format that libsndfile reads.
+        sample_rate: Hz; a file of another rate is resampled. None keeps the rate of the file.
+        start, n_samples: the part to read, in samples of the file; -1 reads to its end.
+        first_channel: take the first channel instead of the mean. The mean of several microphones
+            in a room is a comb filter.
 
     Raises:
-        AudioError: the file is no audio, holds fewer samples than its header says, or has NaN or infinite samples.
+        AudioError: the file is no audio, holds fewer samples than its header says, or has samples
+            that are NaN or infinite.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:
             expected = file.frames - start if n_samples < 0 else n_samples
             file.seek(start)
-            signal = file.read(expected, dtype="float32", always_2d=True)
-            signal = (
-                signal[:, 0].copy() if first_channel or file.channels == 1 else signal.mean(axis=1)
-            )
-            own_rate = file.samplerate
+            channels = file.read(expected, dtype="float32", always_2d=True)
+            file_rate = file.samplerate
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
+    one_is_enough = first_channel or channels.shape[1] == 1
+    signal = channels[:, 0].copy() if one_is_enough else channels.mean(axis=1)
     if len(signal) < expected:
         raise AudioError(
             f"{path}: {len(signal)} samples from {start} on, {expected} expected: truncated?"
         )
     if not np.isfinite(signal).all():
-        raise AudioError(
-            f"{path}: {np.count_nonzero(~np.isfinite(signal))} samples are NaN or infinite"
-        )
-    return signal if sample_rate is None else resample(signal, own_rate, sample_rate)
+        n_broken = np.count_nonzero(~np.isfinite(signal))
+        raise AudioError(f"{path}: {n_broken} samples are NaN or infinite")
+    return signal if sample_rate is None else resample(signal, file_rate, sample_rate)
 
 
 def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """`signal` at `to_rate` (Hz), float32; images and aliases are 130 dB down (soxr HQ).
+    """`signal` at `to_rate` (Hz), float32.
+
+    Images and aliases are 130 dB down (quality HQ of soxr).
 
     >>> resample(np.zeros(22_050, np.float32), 22_050, 48_000).shape
     (48000,)
@@ -117,24 +129,25 @@ def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
-    """Write `[T]` as 24-bit FLAC at its own level; the file appears whole or not at all.
+    """Write `[T]` as 24-bit FLAC, its level unchanged; the file appears whole or not at all.
 
     Raises:
-        AudioError: `signal` holds NaN or exceeds full scale, which an integer format would clip.
+        AudioError: `signal` holds NaN, or exceeds full scale, where an integer format clips.
     """
     path = Path(path)
     peak = float(np.max(np.abs(signal), initial=0.0))
-    if not peak <= 1.0:  # NaN too
+    if not peak <= 1.0:  # written so that NaN is refused too
         raise AudioError(
             f"{path}: peak {peak}, expected at most 1.0: scale the signal before writing"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    soundfile.write(str(part), signal, sample_rate, format="FLAC", subtype=SUBTYPE)
-    return part.replace(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    soundfile.write(str(unfinished), signal, sample_rate, format="FLAC", subtype=SUBTYPE)
+    return unfinished.replace(path)
 
 
 def _reason(error: Exception, path: str | Path) -> str:
+    """Why `path` cannot be read; libsndfile says "System error" of a file that is not there."""
     if not Path(path).is_file():
         return "there is no such file"
     if not Path(path).stat().st_size:

@@ -1,4 +1,4 @@
 """How true and how fast each stage is, beside its reference.
 
-May import: all packages above.
+May import: runtime, config, audio, deepfilter, corpus, models, losses, data, training, inference.
 """

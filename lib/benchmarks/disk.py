@@ -1,4 +1,4 @@
-"""Reading speed with a cold and with a warm cache."""
+"""Reading speed with a cold and with a warm cache of the operating system."""
 
 import os
 import time
@@ -13,39 +13,46 @@ from lib.runtime.progress import progress
 
 
 def read_speeds(paths: Sequence[Path], n_samples: int, seed: int = 0) -> pd.DataFrame:
-    """One segment of each file, read with a cold cache and then with a warm one: columns cache, ms (a segment), mb_per_s (whole
-    files' bytes over the time in which they are read whole)."""
-    rng, rows = np.random.default_rng(seed), []
-    starts = [
-        int(rng.integers(max(files.info(path).n_samples - n_samples, 0) + 1)) for path in paths
-    ]
+    """The speed of one segment of each file, and of the whole files, cold and then warm.
+
+    Args:
+        paths: audio files.
+        n_samples: of a segment; shorter files are read whole.
+        seed: of the places of the segments.
+
+    Returns: a row for each cache (cold, warm), with the columns cache, ms (of a segment), mb_per_s
+        (of whole files).
+    """
+    rng = np.random.default_rng(seed)
+    segments = []
+    for path in paths:
+        n_file_samples = files.info(path).n_samples
+        start = int(rng.integers(max(n_file_samples - n_samples, 0) + 1))
+        segments.append((path, start, min(n_samples, n_file_samples)))
+    rows = []
+    # Each pass warms the cache for the next one.
     for cache in ("cold", "warm"):
         if cache == "cold":
-            _forget(paths)
+            _drop_from_cache(paths)
         began = time.perf_counter()
-        for path, start in zip(progress(paths, f"segments, {cache} cache"), starts, strict=True):
-            files.read(path, start=start, n_samples=min(n_samples, files.info(path).n_samples))
+        for path, start, length in progress(segments, f"segments, {cache} cache"):
+            files.read(path, start=start, n_samples=length)
         segment_ms = 1000 * (time.perf_counter() - began) / len(paths)
+        # The segments have warmed parts of the files.
         if cache == "cold":
-            _forget(paths)
+            _drop_from_cache(paths)
         began = time.perf_counter()
         n_bytes = sum(len(path.read_bytes()) for path in paths)
-        rows.append(
-            {
-                "cache": cache,
-                "ms": segment_ms,
-                "mb_per_s": n_bytes / 2**20 / (time.perf_counter() - began),
-            }
-        )
+        mb_per_s = n_bytes / 2**20 / (time.perf_counter() - began)
+        rows.append({"cache": cache, "ms": segment_ms, "mb_per_s": mb_per_s})
     return pd.DataFrame(rows)
 
 
-def _forget(paths: Sequence[Path]) -> None:
-    """Drop files from the operating system's cache."""
+def _drop_from_cache(paths: Sequence[Path]) -> None:
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            os.fsync(descriptor)  # pages that are not yet written are not dropped
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)

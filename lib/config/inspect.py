@@ -2,21 +2,31 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from lib.config import fields
 from lib.config.base import Parameters
+from lib.config.fields import Count, CountOrZero, Folder, Glob, Name, SpeakerPattern
 
 
 class Inspect(Parameters):
-    """`inspect`: what is looked at; both folders empty: the corpus as prepared."""
+    """`inspect`: which recordings are surveyed."""
 
-    corpus: fields.Name = "demo"
-    speech_dir: fields.Folder = ""
-    noise_dir: fields.Folder = ""
-    speech_glob: fields.Glob = "**/*"
-    noise_glob: fields.Glob = "**/*"
-    speaker_pattern: Annotated[str, AfterValidator(fields.speaker_regex)] = ""
+    corpus: Name = "demo"
+    """Prepared corpus whose sources and pairs are surveyed, unless a folder is given."""
+    speech_dir: Folder = ""
+    """Folder of speech to survey instead."""
+    noise_dir: Folder = ""
+    """Folder of noise to survey instead."""
+    speech_glob: Glob = "**/*"
+    """Pattern of paths below `speech_dir`: files that do not match are ignored."""
+    noise_glob: Glob = "**/*"
+    """The same for `noise_dir`."""
+    speaker_pattern: SpeakerPattern = ""
+    """Regular expression whose group in brackets is the speaker. Empty: the first folder below
+    `speech_dir` is."""
     n_examples: Annotated[int, Field(ge=1, le=50)] = 6
-    seed: fields.Seed = 0
-    n_processes: fields.Count = 2
+    """Files to see and hear."""
+    seed: CountOrZero = 0
+    """Of the choice of these files."""
+    n_processes: Count = 2
+    """Processes that read files."""

@@ -2,6 +2,7 @@
 
 from lib.config.base import Parameters
 from lib.config.bench import Bench
+from lib.config.blind import Blind
 from lib.config.check import Check
 from lib.config.compare import Compare
 from lib.config.inspect import Inspect
@@ -11,7 +12,8 @@ from lib.config.restore import Restore
 from lib.config.train import Train
 from lib.config.workers import Workers
 
-# In this order MLflow's experiments are made, so that links to them hold everywhere.
+# MLflow's experiments are created in this order, so that they have the same ids in every store.
+# New notebooks go to the end.
 MODELS: dict[str, type[Parameters]] = {
     "prepare": Prepare,
     "inspect": Inspect,
@@ -22,4 +24,5 @@ MODELS: dict[str, type[Parameters]] = {
     "workers": Workers,
     "compare": Compare,
     "restore": Restore,
+    "blind": Blind,
 }

@@ -1,71 +1,65 @@
 """Which parameters a running notebook was given."""
 
-import ast
+import re
 import types
+from collections.abc import Sequence
 from typing import Any
 
 from lib.config.base import ParameterError, Parameters, unknown_name
 
+INJECTED = "# Parameters"  # first line of the cell in which papermill sets what `-p` and `-f` give
+PLAIN_TYPES = (str, int, float, list, tuple, dict, types.NoneType)
+
 
 def given_in_notebook(
-    model: type[Parameters], namespace: dict[str, Any], history: list[str]
-) -> tuple[dict, set[str]]:
-    """The parameters that a running notebook holds, and the names among them that its user chose.
+    model: type[Parameters],
+    namespace: dict[str, Any],
+    history: Sequence[str],
+    previous: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], set[str]]:
+    """The values of the parameters in a running notebook, and the names of those that were chosen.
 
     Args:
         model: of this notebook.
-        namespace: the kernel's variables. One that is no plain value by now (`run`, after the second cell) is taken
-            from the cell that set it.
-        history: the cells executed so far, oldest first. The latest one that sets most of the fields is the parameters
-            cell, one behind it that starts with `# Parameters` is papermill's; only these two are searched for unknown
-            names, so that a typo that was put right is forgiven.
+        namespace: the kernel's variables.
+        history: source of the cells executed so far, oldest first. The last cell that sets most
+            parameters is the notebook's parameters cell. Papermill's cell counts if it ran later.
+        previous: values that an earlier call returned. They are used for variables that hold no
+            plain value any more: after the second cell `run` is an object.
 
-    Returns: values by name; the names that papermill was given or whose value is not the model's default.
+    Returns:
+        Values by name; the names that papermill set, or whose value is not the model's default.
 
     Raises:
-        ParameterError: one of these cells sets a name that is no field.
+        ParameterError: one of these two cells sets a name that is no parameter.
     """
-    cells = [_assigned(source) for source in history]
-    fields = set(model.model_fields)
-    base = max(
-        (i for i, cell in enumerate(cells) if len(fields & set(cell)) > len(fields) / 2), default=-1
-    )
-    injected = max(
-        (i for i, source in enumerate(history) if i > base and source.startswith("# Parameters")),
-        default=-1,
-    )
-
-    own = {name for name, value in cells[base].items() if value is not ...} if base >= 0 else set()
-    passed = (
-        {name for name in cells[injected] if not name.startswith("PAPERMILL_")}
-        if injected >= 0
-        else set()
-    )
-    if unknown := sorted((own | passed) - fields):
+    names = set(model.model_fields)
+    declared, injected = set(), set()
+    for source in history:
+        if source.startswith(INJECTED):
+            injected = {
+                name for name in assigned_names(source) if not name.startswith("PAPERMILL_")
+            }
+        elif len(assigned_names(source) & names) > len(names) / 2:
+            # run again, the parameters cell overwrites what papermill set
+            declared, injected = assigned_names(source), set()
+    if unknown := sorted((declared | injected) - names):
         raise ParameterError("\n".join(unknown_name(model, name) for name in unknown))
 
     values = {}
-    for name in fields & set(namespace):
-        values[name] = namespace[name]
-        if not isinstance(values[name], (str, int, float, list, tuple, dict, types.NoneType)):
-            written = [cell[name] for cell in cells if cell.get(name, ...) is not ...]
-            values[name] = written[-1] if written else values[name]
+    for name in names & set(namespace):
+        value = namespace[name]
+        if not isinstance(value, PLAIN_TYPES):
+            value = (previous or {}).get(name, value)
+        values[name] = value
     changed = {name for name, value in values.items() if value != model.model_fields[name].default}
-    return values, (passed | changed) & set(values)
+    return values, (injected | changed) & set(values)
 
 
-def _assigned(source: str) -> dict[str, Any]:
-    """Names that a cell sets at its top level, with their values; `...` where the value is no literal."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return {}
-    found = {}
-    for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for name in (target.id for target in targets if isinstance(target, ast.Name)):
-            try:
-                found[name] = ast.literal_eval(node.value)
-            except (ValueError, AttributeError):
-                found[name] = ...
-    return found
+def assigned_names(source: str) -> set[str]:
+    """The variables that a cell sets at its top level.
+
+    >>> sorted(assigned_names("seed: int = 0  # of weights\\nlr = 1e-3\\nprint(sep='')"))
+    ['lr', 'seed']
+    """
+    return set(re.findall(r"^(\w+)(?: *: *\w+)? *=(?!=)", source, re.MULTILINE))

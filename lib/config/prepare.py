@@ -2,87 +2,146 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from lib.config import fields
-from lib.config.base import Parameters, checked
+from lib.config.base import Parameters
+from lib.config.fields import (
+    Count,
+    CountOrZero,
+    File,
+    Folder,
+    Glob,
+    Name,
+    NonNegative,
+    Segment,
+    Share,
+    Snr,
+    SpeakerPattern,
+    Text,
+)
 
 
 class Prepare(Parameters):
-    """`prepare`: which pairs are made, and from what."""
+    """`prepare`: which pairs a corpus has, and the recordings that they are made from."""
 
-    corpus: fields.Name = "demo"
-    speech_dir: fields.Folder = ""
-    noise_dir: fields.Folder = ""
-    rir_dir: fields.Folder = ""
-    speech_glob: fields.Glob = "**/*"
-    noise_glob: fields.Glob = "**/*"
-    speaker_pattern: Annotated[str, AfterValidator(fields.speaker_regex)] = ""
-    noisy_dir: fields.Folder = ""
-    pairs_csv: Annotated[str, AfterValidator(fields.existing_file)] = ""
+    corpus: Name = "demo"
+    """Folder below `runs/pairs` for the pairs."""
+    speech_dir: Folder = ""
+    """Clean speech, one folder per speaker. Empty: the embedded corpus."""
+    noise_dir: Folder = ""
+    """Noise. Empty: the embedded corpus."""
+    rir_dir: Folder = ""
+    """Room impulse responses, of which the first channel is used. Empty: simulated rooms."""
+    speech_glob: Glob = "**/*"
+    """Pattern of paths below `speech_dir` (and `noisy_dir`): files that do not match are ignored.
+    Default: all files."""
+    noise_glob: Glob = "**/*"
+    """The same for `noise_dir`."""
+    speaker_pattern: SpeakerPattern = ""
+    """Regular expression whose group in brackets is the speaker. Empty: the first folder below
+    `speech_dir` is."""
+    noisy_dir: Folder = ""
+    """Recorded pairs: noisy recordings with the names of the clean ones in `speech_dir`. Nothing is
+    mixed then."""
+    pairs_csv: File = ""
+    """Recorded pairs: a table with the columns clean, noisy (speaker, split). Its paths count from
+    its own folder."""
     own_max_lag_ms: Annotated[float, Field(gt=0, le=10_000)] = 500.0
-    own_max_length_difference: Annotated[float, Field(ge=0)] = 1.0
-    seed: fields.Seed = 0
-    items_per_utterance: fields.Count = 2
-    snr_db: list[Annotated[float, Field(ge=-30, le=60)]] = Field(
-        [-5.0, 0.0, 5.0, 10.0, 15.0], min_length=1
-    )
-    p_second_noise: fields.Share = 0.1
-    p_reverb: fields.Share = 0.3
+    """Largest lag in ms, in either direction, of noisy behind clean in a recorded pair. A pair
+    beyond it is refused."""
+    own_max_length_difference: NonNegative = 1.0
+    """Largest difference in s of the two lengths of a recorded pair."""
+    seed: CountOrZero = 0
+    """Everything random about the corpus follows from it."""
+    items_per_utterance: Count = 2
+    """Mixtures of each training utterance. Utterances of valid and test get one each."""
+    snr_db: list[Snr] = Field([-5.0, 0.0, 5.0, 10.0, 15.0], min_length=1)
+    """Signal-to-noise ratios in dB over active speech, of which each mixture draws one. Default:
+    from noise louder than the voice to noise that is just disturbing."""
+    p_second_noise: Share = 0.1
+    """Probability of a second noise, 0 to 10 dB below the first."""
+    p_reverb: Share = 0.3
+    """Probability that an utterance is put into a room."""
     early_ms: Annotated[float, Field(ge=0, le=500)] = 50.0
-    p_lowpass: fields.Share = 0.0
+    """Reflections within so many ms behind the direct sound belong to the target. 0: a dry target.
+    Default: the limit of the clarity index C50, up to which reflections support speech."""
+    p_lowpass: Share = 0.0
+    """Probability that the recorder cuts the highs: noisy is band-limited, the target is not."""
     lowpass_hz: list[Annotated[float, Field(ge=2000, lt=24_000)]] = Field(
         [4000.0, 8000.0, 11025.0, 16000.0], min_length=1
     )
-    p_clip: fields.Share = 0.0
+    """Band limits in Hz, of which each such mixture draws one. Default: half the sample rates 8,
+    16, 22.05 and 32 kHz."""
+    p_clip: Share = 0.0
+    """Probability that the recorder clips: noisy is cut 1 to 12 dB below its peak, the target is
+    not."""
     scale_min: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Lowest peak of noisy; full scale is 1. Default: 26 dB below full scale."""
     scale_max: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Highest peak of noisy. Default: just below clipping."""
     valid_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    """Share of speech files, noises and rooms for validation; 0.05 to 0.1 is recommended. Less
+    chooses the best epoch by chance, more is missing in training."""
     test_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
-    holdout_speakers: list[fields.Text] = Field([])
-    holdout_noises: list[fields.Text] = Field([])
-    segment_length: fields.Segment = 48000
-    save_segment_length: Annotated[int, Field(ge=0)] = 0
-    min_duration: Annotated[float, Field(ge=0)] = 0.5
+    """Share of speech files, noises and rooms for the test."""
+    holdout_speakers: list[Text] = Field([])
+    """Speakers that occur in the test alone."""
+    holdout_noises: list[Text] = Field([])
+    """Noises that occur in the test alone: names of folders, or of files without their ending."""
+    segment_length: Segment = 48_000
+    """Samples that training will cut, to check `save_segment_length`. Default: that of `train`."""
+    save_segment_length: CountOrZero = 0
+    """Samples of the pieces that are saved. DeepFilterNet3 always gets the whole utterance first.
+    0: whole utterances are saved."""
+    min_duration: NonNegative = 0.5
+    """Seconds; shorter speech files are skipped."""
     device: Literal["cpu", "cuda"] = "cpu"
-    n_processes: fields.Count = 2
+    """Device of DeepFilterNet3. It is part of the corpus's identity, since the bytes depend on it;
+    so there is no `auto`."""
+    n_processes: Count = 2
+    """Processes that render, one thread each. The bytes do not depend on it."""
     dask_address: str = ""
+    """Scheduler (tcp://host:8786) of a Dask cluster that renders instead."""
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        return checked(
-            self,
-            (
-                not self.noisy_dir or bool(self.speech_dir),
-                f"noisy_dir = {self.noisy_dir!r}: expected speech_dir beside it, the folder of the clean recordings",
-            ),
-            (
-                not self.pairs_csv or not (self.noisy_dir or self.speech_dir),
-                f"pairs_csv = {self.pairs_csv!r}: expected neither speech_dir nor noisy_dir beside it, since it names the files",
-            ),
-            (
-                not (self.pairs_csv or self.noisy_dir)
-                or not (self.noise_dir or self.rir_dir or self.holdout_noises),
-                "noise_dir, rir_dir, holdout_noises: expected none of them with own pairs, which are not mixed",
-            ),
-            (
-                self.save_segment_length == 0 or self.save_segment_length >= self.segment_length,
-                f"save_segment_length = {self.save_segment_length}: expected 0 (whole utterances) or at least"
-                f" segment_length = {self.segment_length}, since training cuts its segments from what is saved",
-            ),
-            (
-                self.scale_min <= self.scale_max,
-                f"scale_min = {self.scale_min}: expected at most scale_max = {self.scale_max}",
-            ),
-            (
-                self.valid_share + self.test_share < 0.9,
-                f"valid_share = {self.valid_share} and test_share = {self.test_share}: expected a sum below 0.9,"
-                " the rest is for training",
-            ),
-        )
+    def _check_combinations(self) -> Self:
+        if self.noisy_dir and not self.speech_dir:
+            raise ValueError(
+                f"noisy_dir = {self.noisy_dir!r}: expected speech_dir beside it,"
+                " the folder of the clean recordings"
+            )
+        if self.pairs_csv and (self.noisy_dir or self.speech_dir):
+            raise ValueError(
+                f"pairs_csv = {self.pairs_csv!r}: expected neither speech_dir nor noisy_dir"
+                " beside it, since it names the files"
+            )
+        if (self.pairs_csv or self.noisy_dir) and (
+            self.noise_dir or self.rir_dir or self.holdout_noises
+        ):
+            raise ValueError(
+                "noise_dir, rir_dir, holdout_noises: expected none of them with own pairs,"
+                " which are not mixed"
+            )
+        if self.save_segment_length and self.save_segment_length < self.segment_length:
+            raise ValueError(
+                f"save_segment_length = {self.save_segment_length}: expected 0 (whole utterances)"
+                f" or at least segment_length = {self.segment_length},"
+                " since training cuts its segments from what is saved"
+            )
+        if self.scale_min > self.scale_max:
+            raise ValueError(
+                f"scale_min = {self.scale_min}: expected at most scale_max = {self.scale_max}"
+            )
+        if self.valid_share + self.test_share >= 0.9:
+            raise ValueError(
+                f"valid_share = {self.valid_share} and test_share = {self.test_share}:"
+                " expected a sum below 0.9, the rest is for training"
+            )
+        return self
 
     @property
     def warnings(self) -> list[str]:
+        """What is legal but perhaps not meant, a line each."""
         if 0.05 <= self.valid_share <= 0.1:
             return []
         return [f"valid_share = {self.valid_share}: 0.05 to 0.1 is recommended"]

@@ -9,65 +9,72 @@ import numpy as np
 from lib.config.base import build
 from lib.config.models import MODELS
 
-KNOWN = {"notebook", "fixed", "grid", "random"}
+SECTIONS = ("notebook", "fixed", "grid", "random")  # that a sweep's file may have
 
 
-def sweep_points(described: dict[str, Any]) -> list[dict]:
-    """The parameters of each point, `fixed` ones included.
+def sweep_points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parameters of each point, with those that are the same in all points.
+
+    Args:
+        sweep: content of the file. `notebook` is the notebook's name. `fixed` holds parameters
+            that are the same in all points. Then either `grid` or `random`: `grid` holds a list of
+            values for each parameter, and every combination is a point. `random` holds the number
+            of points `n`, a `seed`, and for each parameter a list to choose from, `{min, max}`, or
+            `{min, max, log: true}`.
+
+    Raises:
+        ValueError: a section is unknown or missing, or a list or range is malformed.
+        ParameterError: the notebook's model refuses a point.
 
     >>> sweep_points({"notebook": "train", "fixed": {"epochs": 2}, "grid": {"seed": [0, 1]}})
     [{'epochs': 2, 'seed': 0}, {'epochs': 2, 'seed': 1}]
-    >>> drawn = sweep_points({"notebook": "train", "random": {"n": 100, "seed": 0, "lr": {"min": 1e-4, "max": 1e-2, "log": True}}})
-    >>> len(drawn), sum(point["lr"] < 1e-3 for point in drawn) in range(35, 65)
+    >>> lr = {"min": 1e-4, "max": 1e-2, "log": True}
+    >>> points = sweep_points({"notebook": "train", "random": {"n": 100, "seed": 0, "lr": lr}})
+    >>> len(points), sum(point["lr"] < 1e-3 for point in points) in range(35, 65)
     (100, True)
-
-    Raises:
-        ValueError: neither or both of `grid` and `random`, an unknown word, or a range that is none.
-        ParameterError: a point is refused by the notebook's model, by name, before any work.
     """
-    if unknown := set(described) - KNOWN:
-        raise ValueError(
-            f"{', '.join(sorted(unknown))}: expected notebook, fixed, and grid or random"
-        )
-    if ("grid" in described) == ("random" in described):
+    if unknown := sorted(set(sweep) - set(SECTIONS)):
+        raise ValueError(f"{', '.join(unknown)}: expected notebook, fixed, and grid or random")
+    if ("grid" in sweep) == ("random" in sweep):
         raise ValueError("expected either grid or random")
-    if described.get("notebook") not in MODELS:
+    if sweep.get("notebook") not in MODELS:
         raise ValueError(
-            f"notebook = {described.get('notebook')!r}: expected one of {', '.join(MODELS)}"
+            f"notebook = {sweep.get('notebook')!r}: expected one of {', '.join(MODELS)}"
         )
-    fixed, model = described.get("fixed", {}), MODELS[described["notebook"]]
-    searched = _grid(described["grid"]) if "grid" in described else _random(described["random"])
-    found = [fixed | point for point in searched]
-    for point in found:
+    fixed, model = sweep.get("fixed", {}), MODELS[sweep["notebook"]]
+    varied = _grid(sweep["grid"]) if "grid" in sweep else _random(sweep["random"])
+    points = [fixed | point for point in varied]
+    for point in points:
         build(model, point)
-    return found
+    return points
 
 
-def _grid(lists: dict[str, list]) -> list[dict]:
-    if wrong := [
-        name for name, values in lists.items() if not isinstance(values, list) or not values
-    ]:
-        raise ValueError(f"grid: {wrong[0]} = {lists[wrong[0]]!r}, expected a list")
+def _grid(lists: dict[str, list]) -> list[dict[str, Any]]:
+    for name, values in lists.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"grid: {name} = {values!r}, expected a list")
     return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
 
 
-def _random(described: dict) -> list[dict]:
-    ranges = {name: value for name, value in described.items() if name not in ("n", "seed")}
-    rng = np.random.default_rng(described.get("seed", 0))
+def _random(section: dict[str, Any]) -> list[dict[str, Any]]:
+    ranges = {name: value for name, value in section.items() if name not in ("n", "seed")}
+    rng = np.random.default_rng(section.get("seed", 0))
     return [
-        {name: _drawn(name, value, rng) for name, value in ranges.items()}
-        for _ in range(described["n"])
+        {name: _draw(name, value, rng) for name, value in ranges.items()}
+        for _ in range(section["n"])
     ]
 
 
-def _drawn(name: str, value: Any, rng: np.random.Generator) -> Any:
+def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
+    """A value from a list or a range. Real numbers get three digits, so that names stay short."""
     if isinstance(value, list) and value:
         return value[int(rng.integers(len(value)))]
     try:
         low, high = value["min"], value["max"]
         if value.get("log"):
             return float(f"{math.exp(rng.uniform(math.log(low), math.log(high))):.3g}")
-        whole = isinstance(low, int) and isinstance(high, int)
-        return int(rng.integers(low, high + 1)) if whole else float(f"{rng.uniform(low, high):.3g}")
+        if isinstance(low, int) and isinstance(high, int):
+            return int(rng.integers(low, high + 1))
+        return float(f"{rng.uniform(low, high):.3g}")
     except (TypeError, KeyError, ValueError):
         raise ValueError(f"random: {name} = {value!r}, expected a list, or min and max") from None

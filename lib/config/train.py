@@ -4,109 +4,219 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lib.config import fields
-from lib.config.base import Parameters, checked
+from lib.config.base import Parameters
+from lib.config.fields import (
+    Count,
+    CountOrZero,
+    Device,
+    Name,
+    NonNegative,
+    Positive,
+    Segment,
+    Share,
+)
 
 
 class Train(Parameters):
-    """`train`: what is learned, from what, for how long. Loss weights are `lambda_<loss>`; 0.0 turns a loss off."""
+    """`train`: the data, the networks, the losses, and how long they are trained.
 
-    corpus: fields.Name = "demo"
-    epochs: Annotated[int, Field(ge=0)] = 12
-    gan_start_epoch: fields.Count = 6
-    batch_size: fields.Count = 8
-    segment_length: fields.Segment = 48000
+    The weight of a loss is `lambda_<loss>`; 0.0 turns the loss off.
+    """
+
+    # data
+
+    corpus: Name = "demo"
+    """Folder of prepared pairs below `runs/pairs`. Default: the embedded corpus."""
+    segment_length: Segment = 48_000
+    """Samples of each training item. Default: one second, which holds a few syllables."""
+    batch_size: Count = 8
+    """Segments per batch. Larger batches give steadier gradients and need more memory."""
     on_the_fly: bool = False
+    """Mix every utterance anew in every epoch instead of reading prepared pairs: more data, but
+    DeepFilterNet3 runs in each step. Rooms are not simulated then."""
     speed_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """Lowest factor by which speech and noise are played faster, pitch and all, on the fly.
+    Other speeds sound like other voices. Default: speeds stay as recorded."""
     speed_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """Highest such factor."""
+    gain_min: Positive = 0.8
+    """Lowest random gain of a segment, the same for all its signals. Default: mild, since the
+    corpus already varies the level."""
+    gain_max: Positive = 1.0
+    """Highest such gain. Default: never louder, so that nothing exceeds full scale."""
+    p_invert: Share = 0.0
+    """Probability that the polarity of a segment is inverted. Default: off, since the ear does not
+    hear polarity."""
+
+    # generator
+
     architecture: Literal["spectral", "waveform"] = "spectral"
+    """spectral works on DeepFilterNet3's own STFT frames; waveform, the baseline, on samples."""
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
+    """Width of the first layer. Default: 1.3 million parameters with `hidden`; the real-time budget
+    is 3.6 million."""
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
+    """Units of the GRU, the generator's memory over time."""
     condition_on_noisy: bool = True
+    """Show the generator the noisy recording, which holds what DeepFilterNet3 took away, beside
+    DeepFilterNet3's output."""
+
+    # discriminators
+
+    gan_start_epoch: Count = 6
+    """First epoch with discriminators; the first epoch is 1. Before it the generator trains alone.
+    Default: 5 to 10 epochs let it learn the coarse spectrum first. Beyond `epochs`: never."""
+    gan_ramp_epochs: NonNegative = 1.0
+    """Epochs in which the discriminators' losses rise from zero to their weights, so that their
+    start is no jump."""
     discriminators: list[Literal["period", "scale", "stft"]] = Field(
         ["period", "scale"], min_length=1
     )
+    """Families of discriminators. period sees the waveform folded by periods, scale sees it at
+    several rates (both from HiFi-GAN, 2010.05646), stft sees spectra (UnivNet, 2106.07889).
+    Default: those of HiFi-GAN."""
     discriminator_size: Literal["cpu", "gpu"] = "cpu"
-    discriminator_segment_length: Annotated[int, Field(ge=0)] = 0
-    gan_ramp_epochs: fields.Weight = 1.0
+    """cpu: few and narrow ones, which a CPU can train; gpu: more and wider ones."""
+    discriminator_segment_length: CountOrZero = 0
+    """Samples of each segment that the discriminators see, at a random place: less work for each
+    step. 0: the whole segment."""
+
+    # losses
+
+    lambda_l1: NonNegative = 50.0
+    """Weight of the mean absolute difference of the samples, which fixes level and phase. Default:
+    a difference of 0.01 costs as much as half a dB of `lambda_spectral`."""
+    lambda_spectral: NonNegative = 1.0
+    """Weight of the difference of STFT levels at several resolutions, per dB. The other weights are
+    relative to it."""
+    lambda_complex: NonNegative = 0.0
+    """Weight of the squared difference of compressed complex spectra, in which quiet bins and their
+    phase count (1804.03619)."""
+    lambda_mel: NonNegative = 0.0
+    """Weight of the difference of mel band levels, per dB: the colour of the voice."""
+    lambda_pesq: NonNegative = 0.0
+    """Weight of the difference that PESQ's model of hearing perceives, in points of PESQ."""
+    lambda_over_attenuation: NonNegative = 0.0
+    """Weight of the energy that is missing where clean has it, in dB. Energy that is too much costs
+    nothing here."""
+    high_band_weight: Positive = 1.0
+    """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
+    lambda_adversarial: NonNegative = 0.1
+    """Weight of the loss for being told from clean by the discriminators. Default: small beside the
+    spectral loss, which stays the guide."""
+    lambda_features: NonNegative = 0.2
+    """Weight of the difference of the discriminators' activations. Default: twice the adversarial
+    weight, as in HiFi-GAN."""
+
+    # optimiser
+
+    epochs: CountOrZero = 12
+    """Passes over the training pairs. 0 validates the untrained generator. Default: some minutes on
+    two cores for the embedded corpus."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Highest learning rate of the generator. Default: that of Adam (1412.6980)."""
     lr_discriminator: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    """Highest learning rate of the discriminators. Default: half of the generator's, so that they
+    do not outrun it."""
     lr_schedule: Literal["cosine", "restarts", "constant"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
-    n_cycles: fields.Count = 3
+    """Both learning rates over time: cosine falls to 5 %, restarts does so `n_cycles` times
+    (1608.03983), constant stays."""
+    warmup_steps: CountOrZero = 100
+    """Optimiser steps of a linear rise of both learning rates, at most a tenth of all steps. Adam's
+    averages are still unreliable in the first steps."""
+    n_cycles: Count = 3
+    """Cosines of the schedule `restarts`."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    accumulate: fields.Count = 1
+    """Decay per step of the averaged weights, which are validated and kept: 0.999 averages over
+    about 1,000 steps. 0: no average."""
+    accumulate: Count = 1
+    """Batches per optimiser step. N batches of one are exactly one batch of N in less memory."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    lambda_l1: fields.Weight = 50.0
-    lambda_spectral: fields.Weight = 1.0
-    lambda_complex: fields.Weight = 0.0
-    lambda_mel: fields.Weight = 0.0
-    lambda_pesq: fields.Weight = 0.0
-    lambda_over_attenuation: fields.Weight = 0.0
-    high_band_weight: fields.Positive = 1.0
-    lambda_adversarial: fields.Weight = 0.1
-    lambda_features: fields.Weight = 0.2
-    gain_min: fields.Positive = 0.8
-    gain_max: fields.Positive = 1.0
-    p_invert: fields.Share = 0.0
-    grad_clip: fields.Positive = 10.0
-    grad_norm_threshold: fields.Positive = 100.0
-    max_nonfinite_steps: fields.Count = 10
-    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
+    """Precision of the networks; losses are always computed in fp32. Default: works everywhere;
+    bf16 is faster on GPUs and on CPUs that have it."""
+    grad_clip: Positive = 10.0
+    """Highest norm of a gradient. A larger gradient is scaled down to it."""
+    max_nonfinite_steps: Count = 10
+    """Steps in a row whose gradient is NaN or infinite after which the training goes back to its
+    last checkpoint, once. One such step is only skipped."""
+
+    # run
+
+    grad_norm_threshold: Positive = 100.0
+    """Gradient norm above which a step is written down with its items. Default: ten times
+    `grad_clip`."""
+    checkpoint_steps: CountOrZero = 0
+    """Optimiser steps between checkpoints within an epoch. 0: one at the end of each epoch."""
     n_valid_scored: Annotated[int, Field(ge=1, le=32)] = 32
+    """Validation items whose scores choose the best epoch. At most 32, since PESQ is slow."""
     n_samples_logged: Annotated[int, Field(ge=0, le=32)] = 2
-    samples_every: fields.Count = 5
-    seed: fields.Seed = 0
-    device: fields.Device = "auto"
-    n_workers: Annotated[int, Field(ge=0)] = 0
+    """Validation items that are logged as audio and spectrograms."""
+    samples_every: Count = 5
+    """Epochs between these logs. The first and last epoch and the one before the discriminators
+    join are always logged."""
+    seed: CountOrZero = 0
+    """Of the initial weights, the order of items, and their segments and gains."""
+    device: Device = "auto"
+    """auto takes CUDA where there is one."""
+    n_workers: CountOrZero = 0
+    """Processes that load batches. 0: the training process does. The notebook `workers` measures
+    how many are worth while."""
     n_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Training processes of this machine, a batch each (DDP). With CUDA at most one a device."""
     init_run: str = ""
+    """Run whose averaged generator is fine-tuned: an id, latest or best. Empty: a new generator."""
     init_discriminators: bool = False
+    """Take the discriminators of `init_run`, too."""
     resume: str = ""
+    """Run to go on with, in its own MLflow run: an id or latest. Empty: a new run."""
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        return checked(
-            self,
-            (
-                self.discriminator_segment_length <= self.segment_length,
-                f"discriminator_segment_length = {self.discriminator_segment_length}: expected at most segment_length = {self.segment_length},"
-                " or 0 for all of it",
-            ),
-            (
-                self.speed_min <= self.speed_max,
-                f"speed_min = {self.speed_min}: expected at most speed_max = {self.speed_max}",
-            ),
-            (
-                self.on_the_fly or self.speed_min == self.speed_max == 1,
-                f"speed_min = {self.speed_min}, speed_max = {self.speed_max}: expected 1.0, 1.0 unless on_the_fly, since prepared"
-                " pairs are as they are",
-            ),
-            (
-                bool(self.init_run) or not self.init_discriminators,
-                "init_discriminators = true: expected init_run beside it, the run whose discriminators are taken",
-            ),
-            (
-                self.gain_min <= self.gain_max,
-                f"gain_min = {self.gain_min}: expected at most gain_max = {self.gain_max}",
-            ),
-            (
-                any(
-                    getattr(self, f"lambda_{name}")
-                    for name in ("l1", "spectral", "complex", "mel", "pesq")
-                ),
-                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_pesq are 0.0: expected one above 0,"
-                " since nothing else asks for clean",
-            ),
-        )
+    def _check_combinations(self) -> Self:
+        if self.discriminator_segment_length > self.segment_length:
+            raise ValueError(
+                f"discriminator_segment_length = {self.discriminator_segment_length}: expected at"
+                f" most segment_length = {self.segment_length}, or 0 for all of it"
+            )
+        if self.speed_min > self.speed_max:
+            raise ValueError(
+                f"speed_min = {self.speed_min}: expected at most speed_max = {self.speed_max}"
+            )
+        if not (self.on_the_fly or self.speed_min == self.speed_max == 1):
+            raise ValueError(
+                f"speed_min = {self.speed_min}, speed_max = {self.speed_max}: expected 1.0, 1.0"
+                " unless on_the_fly, since the speed of prepared pairs is fixed"
+            )
+        if self.init_discriminators and not self.init_run:
+            raise ValueError(
+                "init_discriminators = true: expected init_run beside it,"
+                " the run whose discriminators are taken"
+            )
+        if self.gain_min > self.gain_max:
+            raise ValueError(
+                f"gain_min = {self.gain_min}: expected at most gain_max = {self.gain_max}"
+            )
+        if not (
+            self.lambda_l1
+            or self.lambda_spectral
+            or self.lambda_complex
+            or self.lambda_mel
+            or self.lambda_pesq
+        ):
+            raise ValueError(
+                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_pesq are 0.0:"
+                " expected one above 0, since no other loss leads towards clean"
+            )
+        return self
 
     @property
     def warnings(self) -> list[str]:
+        """What is legal but perhaps not meant, a line each."""
         if self.epochs == 0:
             return ["epochs = 0: nothing is trained, the untrained generator is validated"]
         if self.gan_start_epoch > self.epochs:
             return [
-                f"gan_start_epoch = {self.gan_start_epoch} is beyond epochs = {self.epochs}: no discriminator joins"
+                f"gan_start_epoch = {self.gan_start_epoch} is beyond epochs = {self.epochs}:"
+                " no discriminator joins"
             ]
         if self.lambda_adversarial == self.lambda_features == 0:
             return ["lambda_adversarial = 0.0 and lambda_features = 0.0: no discriminator joins"]

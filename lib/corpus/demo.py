@@ -1,8 +1,9 @@
-"""The embedded corpus: speech, noise and rooms made on the spot, from packages alone. It shows the path, and no more.
+"""The embedded corpus: speech, noise and rooms made on the spot, from installed packages alone.
 
-piper speaks (GPL: it runs as a child process, from the extra `demo`), noises are synthesised, pyroomacoustics simulates
-rooms. All follows from settings and seed, byte by byte; what is complete is never made again, what was cut short goes on.
-The voice holds nothing above 11 kHz. Speech, noises and rooms are made apart: own recordings can replace each of them.
+It shows that the whole path works; the voice holds nothing above 11 kHz. piper speaks, noises are
+synthesised, pyroomacoustics simulates rooms. All bytes follow from settings and seed. A second
+call skips what is complete and finishes what was cut short. Speech, noise and rooms lie in folders
+of their own, so that own recordings can replace each of them.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import numpy as np
 
 from lib import RUNS
 from lib.audio import files
-from lib.corpus.noises import at_level, make_noises
+from lib.corpus.noises import Voices, at_level, make_noises
 from lib.corpus.piper import N_CORPUS, SENTENCES, speak
 from lib.corpus.rooms import make_rooms
 from lib.runtime.once import make_once
@@ -36,18 +37,19 @@ def make(
     n_rooms: int = 12,
     seed: int = 0,
 ) -> DemoFolders:
-    """The embedded corpus, made if it is not there: about a minute of work for seven minutes of speech.
+    """Make the embedded corpus, unless it is there: about a minute for seven minutes of speech.
 
     Args:
-        folder: gets `speech` and `noise`; the rooms are in `rooms` beside it. A corpus of other settings is replaced.
+        folder: gets `speech` and `noise`; the rooms are in `rooms` beside it. A corpus that was
+            made with other settings is replaced.
         n_sentences: 1 to 160, a file each.
         n_rooms: see `make_rooms`.
         seed: of levels, noises and rooms.
 
     Raises:
-        ValueError: a number of sentences that there is not.
+        ValueError: `n_sentences` is out of range.
         RuntimeError: piper or its voice is not installed, or fails.
-        FileExistsError: `folder` holds something that was not made here.
+        FileExistsError: `folder` holds files that were not made by this function.
     """
     if not 1 <= n_sentences <= N_CORPUS:
         raise ValueError(f"n_sentences is {n_sentences}, expected 1 to {N_CORPUS}")
@@ -55,20 +57,26 @@ def make(
 
     def fill(part: Path) -> None:
         _make_speech(part / "speech" / "joe", n_sentences, seed)
-        make_noises(part / "noise", seed)
+        make_noises(part / "noise", seed, _speak_babble)
 
-    said = hashlib.sha256("\n".join(SENTENCES).encode()).hexdigest()[:16]
-    make_once(
-        folder, {"version": 1, "n_sentences": n_sentences, "seed": seed, "sentences": said}, fill
-    )
-    return DemoFolders(
-        folder / "speech", folder / "noise", make_rooms(folder.with_name("rooms"), n_rooms, seed)
-    )
+    text_hash = hashlib.sha256("\n".join(SENTENCES).encode()).hexdigest()[:16]
+    settings = {"version": 1, "n_sentences": n_sentences, "seed": seed, "sentences": text_hash}
+    make_once(folder, settings, fill)
+    rooms = make_rooms(folder.with_name("rooms"), n_rooms, seed)
+    return DemoFolders(folder / "speech", folder / "noise", rooms)
 
 
 def _make_speech(folder: Path, n_sentences: int, seed: int) -> None:
+    """Write the first sentences that `folder` lacks, each at a level that is drawn from `seed`."""
     paths = [folder / f"joe_{i + 1:03d}{files.EXTENSION}" for i in range(n_sentences)]
-    left = [i for i in range(n_sentences) if not paths[i].exists()]
-    for i, signal, sample_rate in progress(speak(left), "speech", len(left)):
+    missing = [i for i in range(n_sentences) if not paths[i].exists()]
+    for i, signal, sample_rate in progress(speak(missing), "speech", len(missing)):
         level_db = np.random.default_rng((seed, i)).uniform(*SPEECH_DB)
         files.write(paths[i], at_level(signal, level_db), sample_rate)
+
+
+def _speak_babble() -> Voices:
+    """The sentences that are no part of the corpus."""
+    numbers = list(range(N_CORPUS, len(SENTENCES)))
+    spoken = progress(speak(numbers), "babble", len(numbers))
+    return [(sentence.signal, sentence.sample_rate) for sentence in spoken]

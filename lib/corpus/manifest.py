@@ -3,86 +3,121 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import RUNS
 from lib.audio import files
+from lib.config.fields import resolve
+from lib.corpus import sources
 from lib.corpus.sources import Sources
 
 SIGNALS = ("clean", "noisy", "enhanced")
-TEXT = "id split group speaker clean_path noisy_path noise_path second_noise_path rir verdict reason".split()
+TEXT_COLUMNS = (
+    "id split group speaker clean_path noisy_path noise_path second_noise_path rir verdict reason"
+).split()
 
 
 def corpus_folder(corpus: str) -> Path:
-    """Where a corpus lies."""
+    """The folder of a corpus."""
     return RUNS / "pairs" / corpus
 
 
 def read(corpus: str) -> pd.DataFrame:
-    """The manifest of a prepared corpus. Raises `FileNotFoundError` that says how to make it."""
+    """The manifest of a prepared corpus, a row for each pair.
+
+    Raises:
+        FileNotFoundError: it was not prepared; the message says how to prepare it.
+    """
     path = corpus_folder(corpus) / "manifest.csv"
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing: prepare this corpus first (notebooks/prepare.ipynb -p corpus {corpus})"
+            f"{path} is missing: prepare this corpus first"
+            f" (notebooks/prepare.ipynb -p corpus {corpus})"
         )
     return read_csv(path)
 
 
+def sha256(corpus: str) -> str:
+    """Hash of the manifest: the identity of the data that a run has used."""
+    return hashlib.sha256((corpus_folder(corpus) / "manifest.csv").read_bytes()).hexdigest()
+
+
 def check_segments(manifest: pd.DataFrame, segment_length: int) -> None:
-    """Raise `ValueError` if training wants longer segments than the pieces that were saved."""
+    """Check that the saved pieces are as long as training's segments (in samples).
+
+    Raises:
+        ValueError: they are shorter.
+    """
     saved = int(manifest.save_segment_length.iloc[0])
     if 0 < saved < segment_length:
         raise ValueError(
-            f"segment_length = {segment_length}, but this corpus was saved in pieces of save_segment_length = {saved}"
-            " samples: use shorter segments, or prepare the corpus again"
+            f"segment_length = {segment_length}, but this corpus was saved in pieces of"
+            f" save_segment_length = {saved} samples: use shorter segments, or prepare the corpus"
+            " again"
         )
 
 
 def usable_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The rows of a split that are no refused ones. Raises `ValueError` if there are none."""
+    """The rows of a split whose pairs were not refused.
+
+    Raises:
+        ValueError: there are none.
+    """
     rows = manifest[(manifest.split == split) & (manifest.verdict == "ok")].reset_index(drop=True)
     if rows.empty:
-        raise ValueError(
-            f"the manifest has no usable row in split {split!r}: it has {dict(manifest.split.value_counts())}"
-        )
+        counts = manifest.split.value_counts().to_dict()
+        raise ValueError(f"the manifest has no usable row in split {split!r}: it has {counts}")
     return rows
 
 
-def sha256(corpus: str) -> str:
-    """Hash of the manifest: the identity of the data that a run has seen."""
-    return hashlib.sha256((corpus_folder(corpus) / "manifest.csv").read_bytes()).hexdigest()
-
-
-def load_pair(corpus: str, row) -> dict[str, np.ndarray]:
+def load_pair(corpus: str, row: Any) -> dict[str, np.ndarray]:
     """The three signals `[T]` of a manifest row, by name."""
     return {name: files.read(corpus_folder(corpus) / getattr(row, name)) for name in SIGNALS}
 
 
 def stored_sources(corpus: str) -> Sources:
-    """The folders that a corpus was made from; they may be gone by now."""
-    stored = json.loads((corpus_folder(corpus) / "plan.json").read_text())["sources"]
-    return Sources(**{name: Path(path) for name, path in stored.items()})
+    """The folders that a corpus was made from; they may not exist any more."""
+    folders = json.loads((corpus_folder(corpus) / "plan.json").read_text())["sources"]
+    return Sources(**{name: Path(path) for name, path in folders.items()})
 
 
 def stored_settings(corpus: str) -> dict:
-    """What a corpus was prepared with."""
+    """The settings that a corpus was prepared with."""
     return json.loads((corpus_folder(corpus) / "plan.json").read_text())["settings"]
 
 
+def inspected_folders(corpus: str, speech_dir: str = "", noise_dir: str = "") -> dict[str, Path]:
+    """The folders that `inspect` looks at, by kind of file.
+
+    They are the given ones; without any, those that `corpus` was made from; before it is prepared,
+    the embedded corpus.
+    """
+    given = {"speech": speech_dir, "noise": noise_dir}
+    if any(given.values()):
+        return {kind: resolve(path) for kind, path in given.items() if path}
+    prepared = (corpus_folder(corpus) / "plan.json").exists()
+    folders = stored_sources(corpus) if prepared else sources.choose()
+    return {kind: path for kind, path in folders._asdict().items() if path}
+
+
 def rows_path(root: Path, batch: int) -> Path:
+    """The file with the rows of a batch, below the corpus folder `root`."""
     return root / "rows" / f"{batch:06d}.csv"
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    text = [*TEXT, *SIGNALS]
+    """A table of manifest rows; text columns hold text, "" where nothing is written."""
+    text = [*TEXT_COLUMNS, *SIGNALS]
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
     present = [name for name in text if name in table]
     return table.assign(**{name: table[name].fillna("") for name in present})
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text)
     part.replace(path)

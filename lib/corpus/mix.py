@@ -1,6 +1,7 @@
-"""clean -> noisy: a room, noises at an SNR over active speech, a level, faults of the recorder. Drawn by `plan`, applied here.
+"""clean -> noisy: a room, noise at an SNR over active speech, a level, faults of the recorder.
 
-Everything is a pure function of arrays `[T]` at 48 kHz and numbers. Nothing is bent unless `clip_db` asks for it.
+The plan draws all numbers; this file applies them. Everything is a pure function of arrays `[T]`
+at 48 kHz and numbers. Nothing is distorted unless `clip_db` asks for it.
 """
 
 from typing import NamedTuple
@@ -11,21 +12,19 @@ from scipy.signal import fftconvolve
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
 
-FRAME_LENGTH, FRAME_HOP = (
-    960,
-    480,
-)  # 20 ms at 48 kHz, over which speech counts as active or not; every 10 ms
-ACTIVE_DB = 40.0  # a frame is active within this of the loudest one
-SILENT_DB = -140.0  # RMS re 1, below which there is nothing to set a level by
+FRAME_LENGTH = 960  # 20 ms at 48 kHz, in which speech counts as active or not
+FRAME_HOP = 480  # 10 ms
+ACTIVE_DB = 40.0  # a frame is active if it is within this of the loudest frame
+SILENT_DB = -140.0  # RMS re 1; below it no level can be set
 HEADROOM = 0.99  # highest peak of the target
 SECOND_NOISE_DB = (-10.0, 0.0)  # level of a second noise re the first
 
 
 class Mixture(NamedTuple):
-    """A noisy recording and its parts at their final level.
+    """A noisy recording and its parts at their final level, `[T]` each.
 
-    `noisy = speech + noise` unless the recorder has faults; `clean` is the target; `gain` is what the clean recording was
-    multiplied with.
+    Unless the recorder has faults, `noisy = speech + noise`. `clean` is the target, `speech` is
+    clean speech in its room, `gain` is the factor that the clean recording was multiplied by.
     """
 
     clean: np.ndarray
@@ -35,22 +34,39 @@ class Mixture(NamedTuple):
     gain: float
 
 
-def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: np.ndarray | None = None,
-        early: int = 0, lowpass_hz: float = 0.0, clip_db: float = 0.0) -> Mixture:  # fmt: skip
+def mix(
+    clean: np.ndarray,
+    noise: np.ndarray,
+    snr_db: float,
+    scale: float,
+    rir: np.ndarray | None = None,
+    early: int = 0,
+    lowpass_hz: float = 0.0,
+    clip_db: float = 0.0,
+) -> Mixture:
     """Put speech into a room, into noise and through a recorder.
 
     Args:
         clean: dry speech `[T]`.
         noise: `[T]`, of the same length.
         snr_db: level of the (reverberant) speech over the noise, both where speech is active.
-        scale: peak of `noisy`, in (0, 1]; all parts get the same gain. It is lower where the target would pass full scale.
-        rir: impulse response that starts with its direct path (`direct_path` cuts it so); None is no room.
-        early: samples of the response behind the direct path that belong to the target; 0: the target is dry.
-        lowpass_hz: the recorder hears nothing above it; 0: it hears everything.
-        clip_db: the recorder clips what lies this far below the peak; 0: it does not.
+        scale: peak of `noisy`, in (0, 1]; all parts get the same gain. The peak is lower where
+            the target would exceed full scale.
+        rir: impulse response that starts with its direct path (see `direct_path`); None: no room.
+        early: samples of the response after the direct path that belong to the target; 0: the
+            target is dry.
+        lowpass_hz: highest frequency that the recorder stores; 0: all frequencies.
+        clip_db: the recorder clips everything from this far below the peak on; 0: no clipping.
 
     Raises:
-        ValueError: speech or noise is silent where speech should be active.
+        ValueError: lengths differ, or speech or noise is silent where speech should be active.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> mixture = mix(np.sin(2 * np.pi * 440 * t), np.cos(2 * np.pi * 333 * t), 6.0, 0.5)
+    >>> round(float(np.abs(mixture.noisy).max()), 3)
+    0.5
+    >>> round(snr_db(mixture.speech, mixture.noise), 2)
+    6.0
     """
     if len(clean) != len(noise):
         raise ValueError(
@@ -66,21 +82,25 @@ def mix(clean: np.ndarray, noise: np.ndarray, snr_db: float, scale: float, rir: 
     if noise_db < SILENT_DB:
         raise ValueError(f"noise is silent where speech is active ({noise_db:.0f} dB)")
     noise = noise * 10 ** ((speech_db - noise_db - snr_db) / 20)
-    heard = low_pass(speech + noise, lowpass_hz) if lowpass_hz else speech + noise
-    ceiling = np.abs(heard).max() * 10 ** (-clip_db / 20)
+
+    recorded = low_pass(speech + noise, lowpass_hz) if lowpass_hz else speech + noise
+    ceiling = np.abs(recorded).max() * 10 ** (-clip_db / 20)
     gain = min(scale / ceiling, HEADROOM / np.abs(target).max())
-    speech, noise, target, heard = (
-        np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target, heard)
+    speech, noise, target, recorded = (
+        np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target, recorded)
     )
-    noisy = heard if lowpass_hz else speech + noise
-    return Mixture(target, speech, noise, clip(noisy, gain * ceiling) if clip_db else noisy, gain)
+    # The sum of the rounded parts, so that noisy is speech + noise to the last bit.
+    noisy = recorded if lowpass_hz else speech + noise
+    if clip_db:
+        noisy = clip(noisy, gain * ceiling)
+    return Mixture(target, speech, noise, noisy, gain)
 
 
 def active_levels_db(speech: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
-    """RMS levels of speech and of noise, in dB re 1, where speech is active; -inf for silence.
+    """RMS levels of speech and noise `[T]` where speech is active, in dB re 1; -inf for silence.
 
-    That is in 20 ms frames, every 10 ms, within 40 dB of the loudest. (Frames that overlap make the level depend least on where
-    they happen to begin.)
+    Speech is active in the 20 ms frames that are within 40 dB of the loudest. There is a frame
+    every 10 ms: with frames that overlap, the level depends less on where they begin.
 
     >>> speech = np.concatenate([np.zeros(4_800), np.ones(48_000), 0.001 * np.ones(4_800)])
     >>> noise = np.concatenate([np.ones(4_000), 0.1 * np.ones(53_600)])
@@ -89,15 +109,15 @@ def active_levels_db(speech: np.ndarray, noise: np.ndarray) -> tuple[float, floa
     """
     power, noise_power = _frame_power(speech), _frame_power(noise)
     active = power > power.max(initial=0.0) * 10 ** (-ACTIVE_DB / 10)
+    n_active = max(active.sum(), 1)
     with np.errstate(divide="ignore"):
         return tuple(
-            10 * float(np.log10(np.sum(part[active]) / max(active.sum(), 1)))
-            for part in (power, noise_power)
+            10 * float(np.log10(np.sum(part[active]) / n_active)) for part in (power, noise_power)
         )
 
 
 def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
-    """SNR over active speech, in dB: what `mix` sets, measured.
+    """SNR over active speech, in dB, measured as `mix` sets it.
 
     >>> t = np.arange(48_000) / 48_000
     >>> round(snr_db(np.sin(2 * np.pi * 440 * t), 0.1 * np.cos(2 * np.pi * 333 * t)), 1)
@@ -108,7 +128,7 @@ def snr_db(speech: np.ndarray, noise: np.ndarray) -> float:
 
 
 def add_noise(noise: np.ndarray, second: np.ndarray, second_db: float) -> np.ndarray:
-    """Two noises `[T]` at once, the second `second_db` above the first (RMS; negative: below it).
+    """The sum of two noises `[T]`, the second at `second_db` re the first (RMS).
 
     >>> add_noise(np.array([1.0, -1.0]), np.array([0.2, 0.2]), 0.0).tolist()
     [2.0, 0.0]
@@ -117,7 +137,9 @@ def add_noise(noise: np.ndarray, second: np.ndarray, second_db: float) -> np.nda
 
 
 def low_pass(signal: np.ndarray, cutoff_hz: float) -> np.ndarray:
-    """What a recording at a sample rate of `2 * cutoff_hz` holds of `signal` `[T]`: linear phase, in its place.
+    """`signal` `[T]` as a recording at a sample rate of `2 * cutoff_hz` holds it, back at 48 kHz.
+
+    The phase is linear and the signal stays in its place.
 
     >>> t = np.arange(48_000) / 48_000
     >>> after = low_pass(np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 6000 * t), 4000)
@@ -125,9 +147,8 @@ def low_pass(signal: np.ndarray, cutoff_hz: float) -> np.ndarray:
     True
     """
     rate = round(2 * cutoff_hz)
-    narrow = files.resample(files.resample(signal, SAMPLE_RATE, rate), rate, SAMPLE_RATE)[
-        : len(signal)
-    ]
+    narrow = files.resample(files.resample(signal, SAMPLE_RATE, rate), rate, SAMPLE_RATE)
+    narrow = narrow[: len(signal)]
     return np.pad(narrow, (0, len(signal) - len(narrow)))
 
 
@@ -141,7 +162,9 @@ def clip(signal: np.ndarray, ceiling: float) -> np.ndarray:
 
 
 def loop(noise: np.ndarray, offset: int, n_samples: int, fade: int = 960) -> np.ndarray:
-    """`n_samples` of `noise` from `offset` on; a shorter noise goes round, joined by an equal-power cross-fade.
+    """`n_samples` of `noise` `[T]` from `offset` on; a noise that is too short is repeated.
+
+    Its end is joined to its beginning by an equal-power cross-fade of `fade` samples.
 
     >>> loop(np.arange(4.0), 2, 2, fade=0).tolist(), loop(np.arange(4.0), 2, 4, fade=0).tolist()
     ([2.0, 3.0], [2.0, 3.0, 0.0, 1.0])
@@ -150,23 +173,19 @@ def loop(noise: np.ndarray, offset: int, n_samples: int, fade: int = 960) -> np.
         return noise[offset : offset + n_samples]
     fade = min(fade, len(noise) // 4)
     ramp = np.sin(np.linspace(0, np.pi / 2, fade)) if fade else np.zeros(0)
-    ring = noise[
-        : len(noise) - fade
-    ].copy()  # its head is the tail of the noise fading into the head
+    # The first `fade` samples of the ring are the tail of the noise fading into its head.
+    ring = noise[: len(noise) - fade].copy()
     ring[:fade] = noise[:fade] * ramp + noise[len(noise) - fade :] * ramp[::-1]
     return ring[(offset + np.arange(n_samples)) % len(ring)]
 
 
 def _frame_power(signal: np.ndarray) -> np.ndarray:
-    """Mean power of each frame; a signal shorter than a frame is one."""
+    """Mean power of each frame; a signal that is shorter than a frame is padded to one."""
     signal = np.pad(np.asarray(signal, np.float64), (0, max(0, FRAME_LENGTH - len(signal))))
-    total = np.concatenate([[0.0], np.cumsum(signal**2)])[
-        : (len(signal) - FRAME_LENGTH) // FRAME_HOP * FRAME_HOP + FRAME_LENGTH + 1
-    ]
-    return (
-        np.maximum(total[FRAME_LENGTH::FRAME_HOP] - total[:-FRAME_LENGTH:FRAME_HOP], 0.0)
-        / FRAME_LENGTH
-    )
+    last = (len(signal) - FRAME_LENGTH) // FRAME_HOP * FRAME_HOP + FRAME_LENGTH
+    total = np.concatenate([[0.0], np.cumsum(signal**2)])[: last + 1]
+    energy = total[FRAME_LENGTH::FRAME_HOP] - total[:-FRAME_LENGTH:FRAME_HOP]
+    return np.maximum(energy, 0.0) / FRAME_LENGTH
 
 
 def _rms(signal: np.ndarray) -> float:

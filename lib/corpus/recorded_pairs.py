@@ -1,189 +1,130 @@
-"""Pairs that a user brings, without synthesis: found by a CSV or by equal names in two folders, then aligned.
-
-A recording and its clean reference seldom begin together, nor at one level. Lag, gain and polarity are estimated and removed from
-the clean one; what cannot be aligned is refused by name.
-"""
+"""Pairs that a user recorded: found by a CSV, or by equal names in two folders."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from lib.audio import align
-from lib.audio.files import SAMPLE_RATE, info, read
+from lib.config.fields import resolve
+from lib.config.prepare import Prepare
 from lib.corpus import sources, survey
 from lib.corpus.sources import Sources
+from lib.corpus.splits import SPLITS
 
-MAX_DRIFT = 5  # samples (0.1 ms) by which the lags of both halves may differ: two recorders' clocks drift apart
 COLUMNS = ("clean", "noisy")
 
 
-class AlignedPair(NamedTuple):
-    """`noisy` and the `clean` that belongs to it, sample by sample, and what was removed to get there."""
+def find_pairs(p: Prepare, folders: Sources) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The usable pairs, and all files with the reason why some are not usable.
 
-    clean: np.ndarray
-    noisy: np.ndarray
-    lag: int  # samples by which noisy came late
-    gain_db: float  # of the speech in noisy over clean
-    inverted: bool
-
-
-def find_pairs(p, given: Sources) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pairs, a row each (clean_path, noisy_path, speaker, split, duration), and all files with why some are of no use.
-
-    Paths are relative to the folders of `given`. In a CSV (`p.pairs_csv`: columns clean and noisy, optional speaker and split)
-    they count from its own folder. The column `content` is a hash of the clean audio: copies of it belong together.
+    A pair's columns: clean_path, noisy_path, speaker, split ("" if it is to be drawn), duration in
+    seconds, content. Paths are relative to `folders`; those of a CSV (`p.pairs_csv`: columns clean
+    and noisy, optional speaker and split) count from the folder of the CSV. `content` is a hash of
+    the clean audio: copies of it belong into one split.
 
     Raises:
-        ValueError: the CSV lacks a column, names an unknown split, or puts a file or copies of one into two splits; two files
-            have one name up to their ending; no pair is left.
+        ValueError: the CSV lacks a column, names an unknown split, or puts a file or copies of it
+            into two splits; two files have one name but for the ending; no pair is usable.
     """
-    listed = _listed(p.pairs_csv) if p.pairs_csv else _matched(p, given)
-    files = pd.concat([
-        survey.survey(folder, kind, p.n_processes, p.min_duration, paths=sorted(set(listed[kind]) - {""}), copies=True)
-        for kind, folder in (("clean", given.speech), ("noisy", given.noisy))
-    ])  # fmt: skip
-    reasons = {
-        kind: dict(zip(rows.path, rows.reason, strict=True)) for kind, rows in files.groupby("kind")
+    candidates = _read_csv(p.pairs_csv) if p.pairs_csv else _equal_names(folders, p.speech_glob)
+    tables = {
+        kind: survey.survey(
+            folder,
+            kind,
+            p.n_processes,
+            p.min_duration,
+            paths=sorted(set(candidates[kind]) - {""}),
+            copies=True,
+        ).set_index("path", drop=False)
+        for kind, folder in (("clean", folders.speech), ("noisy", folders.noisy))
     }
-    durations = dict(
-        zip(files.path[files.kind == "noisy"], files.duration[files.kind == "noisy"], strict=True)
-    )
-    fine = {
-        kind: listed[kind].map(reasons[kind]) == "" for kind in COLUMNS
-    }  # not so where there is no file
-    pairs = listed[fine["clean"] & fine["noisy"]].rename(
-        columns={"clean": "clean_path", "noisy": "noisy_path"}
-    )
+    reasons = {kind: tables[kind].reason.to_dict() for kind in COLUMNS}
+    # A path of "" has no reason in the table, so it is not usable either.
+    usable = {kind: candidates[kind].map(reasons[kind]) == "" for kind in COLUMNS}
     files = pd.concat(
-        [files, *(_alone(listed, reasons, kind) for kind in COLUMNS)], ignore_index=True
+        [*tables.values(), *(_without_partner(candidates, reasons, kind) for kind in COLUMNS)],
+        ignore_index=True,
     )
+    pairs = candidates[usable["clean"] & usable["noisy"]]
+    pairs = pairs.rename(columns={"clean": "clean_path", "noisy": "noisy_path"})
     if pairs.empty:
-        named = "".join(
-            f"; {row.path}: {row.reason}" for row in files[files.reason != ""].head(5).itertuples()
-        )
+        bad = files[files.reason != ""].head(5)
+        named = "".join(f"; {row.path}: {row.reason}" for row in bad.itertuples())
         raise ValueError(
-            f"{p.pairs_csv or given.noisy}: no pair of usable files among {len(listed)}{named}"
+            f"{p.pairs_csv or folders.noisy}: no pair of usable files among"
+            f" {len(candidates)}{named}"
         )
-    speakers = [said or sources.speaker_of(path, given.speech, p.speaker_pattern)
-                for said, path in zip(pairs.speaker, pairs.clean_path, strict=True)]  # fmt: skip
-    contents = dict(
-        zip(files.path[files.kind == "clean"], files.content[files.kind == "clean"], strict=True)
-    )
     pairs = pairs.assign(
-        speaker=speakers,
-        duration=pairs.noisy_path.map(durations),
-        content=pairs.clean_path.map(contents),
+        speaker=[
+            speaker or sources.speaker_of(path, folders.speech, p.speaker_pattern)
+            for speaker, path in zip(pairs.speaker, pairs.clean_path, strict=True)
+        ],
+        duration=pairs.noisy_path.map(tables["noisy"].duration.to_dict()),
+        content=pairs.clean_path.map(tables["clean"].content.to_dict()),
     )
-    torn = pairs[pairs.split != ""].groupby("content").split.nunique()
-    if (torn > 1).any():
-        both = pairs[pairs.content == torn.idxmax()].drop_duplicates("split").clean_path.tolist()
+    n_splits = pairs[pairs.split != ""].groupby("content").split.nunique()
+    if (n_splits > 1).any():
+        copies = pairs[pairs.content == n_splits.idxmax()]
+        copies = copies.drop_duplicates("split").clean_path.tolist()
         raise ValueError(
-            f"{p.pairs_csv}: {both[0]} and {both[1]} hold the same audio and are in two splits"
+            f"{p.pairs_csv}: {copies[0]} and {copies[1]} hold the same audio and are in two splits"
         )
     return pairs.reset_index(drop=True), files
 
 
-def align_pair(row, given: Sources, max_lag_ms: float, max_length_difference: float) -> AlignedPair:
-    """Read a pair and align it: `noisy` is cut, `clean` is brought to the level and polarity of the speech in it.
-
-    The gain is that of the projection of `noisy` on `clean`, which noise does not change.
-
-    Raises:
-        ValueError: rates differ, lengths differ by more than `max_length_difference` seconds, no sure lag of at most
-            `max_lag_ms`, or a lag that drifts.
-    """
-    paths = given.speech / row.clean_path, given.noisy / row.noisy_path
-    rates = [info(path).sample_rate for path in paths]
-    if rates[0] != rates[1]:
-        raise ValueError(f"sample rates differ: clean {rates[0]} Hz, noisy {rates[1]} Hz")
-    clean, noisy = (read(path, SAMPLE_RATE) for path in paths)
-    difference = (len(noisy) - len(clean)) / SAMPLE_RATE
-    if abs(difference) > max_length_difference:
-        raise ValueError(
-            f"lengths differ by {difference:+.2f} s, expected at most {max_length_difference} s"
-        )
-    max_lag = round(max_lag_ms * SAMPLE_RATE / 1000)
-    whole = align.lag(noisy, clean, max_lag)
-    if whole.confidence < align.MIN_CONFIDENCE:
-        raise ValueError(
-            f"noisy cannot be aligned with clean within {max_lag_ms:g} ms: confidence {whole.confidence:.1f},"
-            f" expected at least {align.MIN_CONFIDENCE}"
-        )
-    clean, noisy = (
-        align.advance(clean, -min(whole.samples, 0)),
-        align.advance(noisy, max(whole.samples, 0)),
-    )
-    n_samples = min(len(clean), len(noisy))
-    clean, noisy = clean[:n_samples], noisy[:n_samples]
-    halves = align.lags(*(np.array_split(part, 2) for part in (noisy, clean)))
-    left = [lag.samples for lag in halves if lag.confidence >= align.MIN_CONFIDENCE]
-    if left and np.ptp([0, *left]) > MAX_DRIFT:
-        raise ValueError(
-            f"the lag drifts: {left} samples are left of it in the halves, expected at most {MAX_DRIFT}"
-        )
-    gain = float(noisy.astype(np.float64) @ clean / max(clean.astype(np.float64) @ clean, 1e-12))
-    if not gain:
-        raise ValueError("noisy holds nothing of clean")
-    clean = np.float32(gain) * clean
-    return AlignedPair(clean, noisy, whole.samples, 20 * float(np.log10(abs(gain))), gain < 0)
-
-
-def _listed(path: str) -> pd.DataFrame:
-    """The rows of a CSV, as text."""
+def _read_csv(path: str) -> pd.DataFrame:
+    """The rows of a CSV, as text, with the columns clean, noisy, speaker, split."""
     try:
-        table = pd.read_csv(sources.place(path), dtype=str, keep_default_na=False)
+        table = pd.read_csv(resolve(path), dtype=str, keep_default_na=False)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path}: not readable as CSV ({error})") from None
     if missing := [name for name in COLUMNS if name not in table]:
         raise ValueError(
-            f"{path}: expected the columns clean and noisy, found no {' and no '.join(missing)} in {list(table)}"
+            f"{path}: expected the columns clean and noisy,"
+            f" found no {' and no '.join(missing)} in {list(table)}"
         )
-    table = table.assign(
-        **{name: table[name] if name in table else "" for name in ("speaker", "split")}
-    )
-    if wrong := sorted(set(table.split) - {"", "train", "valid", "test"}):
-        raise ValueError(f"{path}: split {wrong[0]!r}, expected train, valid, test or nothing")
+    for name in {"speaker", "split"} - set(table):
+        table[name] = ""
+    if unknown := sorted(set(table.split) - {"", *SPLITS}):
+        raise ValueError(f"{path}: split {unknown[0]!r}, expected train, valid, test or nothing")
     for name in COLUMNS:
-        torn = table.groupby(name).split.nunique()
-        if (torn > 1).any():
+        n_splits = table.groupby(name).split.nunique()
+        if (n_splits > 1).any():
             raise ValueError(
-                f"{path}: {torn.idxmax()} is in two splits: nothing that is tested may be trained on"
+                f"{path}: {n_splits.idxmax()} is in two splits:"
+                " nothing that is tested may be trained on"
             )
     return table[[*COLUMNS, "speaker", "split"]]
 
 
-def _matched(p, given: Sources) -> pd.DataFrame:
-    """Files of both folders with the same path up to the ending; "" where there is none."""
-    found = {}
-    for name, folder in zip(COLUMNS, (given.speech, given.noisy), strict=True):
-        for path in sources.find_files(folder, name, p.speech_glob):
-            pair = found.setdefault(Path(path).with_suffix("").as_posix(), {})
+def _equal_names(folders: Sources, glob: str) -> pd.DataFrame:
+    """Files of both folders with the same path but for the ending; "" where there is none."""
+    partners = {}
+    for name, folder in zip(COLUMNS, (folders.speech, folders.noisy), strict=True):
+        for path in sources.find_files(folder, name, glob):
+            pair = partners.setdefault(Path(path).with_suffix("").as_posix(), {})
             if name in pair:
                 raise ValueError(
-                    f"{folder}: {pair[name]} and {path} have one name: which is the other folder's partner?"
+                    f"{folder}: {pair[name]} and {path} have one name:"
+                    " which is the other folder's partner?"
                 )
             pair[name] = path
-    table = (
-        pd.DataFrame.from_dict(found, orient="index")
-        .sort_index()
-        .reindex(columns=COLUMNS)
-        .fillna("")
-    )
+    table = pd.DataFrame.from_dict(partners, orient="index").sort_index()
+    table = table.reindex(columns=COLUMNS).fillna("")
     return table.assign(speaker="", split="").reset_index(drop=True)
 
 
-def _alone(listed: pd.DataFrame, reasons: dict, kind: str) -> pd.DataFrame:
-    """Files that are fine, but whose other half is missing or of no use."""
+def _without_partner(candidates: pd.DataFrame, reasons: dict, kind: str) -> pd.DataFrame:
+    """Usable files whose partner is missing or not usable, with that reason."""
     other = COLUMNS[1 - COLUMNS.index(kind)]
     rows = []
-    for path, partner in zip(listed[kind], listed[other], strict=True):
-        if path and not reasons[kind][path] and (not partner or reasons[other][partner]):
-            why = (
-                f"its {other} file is of no use"
-                if partner
-                else f"there is no {other} file of this name"
-            )
-            rows.append({"kind": kind, "path": path, "reason": why})
+    for path, partner in zip(candidates[kind], candidates[other], strict=True):
+        if not path or reasons[kind][path]:
+            continue
+        if not partner:
+            reason = f"there is no {other} file of this name"
+        elif reasons[other][partner]:
+            reason = f"its {other} file is of no use"
+        else:
+            continue
+        rows.append({"kind": kind, "path": path, "reason": reason})
     return pd.DataFrame(rows, columns=["kind", "path", "reason"])

@@ -1,4 +1,4 @@
-"""Room impulse responses: simulated by pyroomacoustics, cut at the direct path, measured."""
+"""A bank of simulated rooms: impulse responses by pyroomacoustics' image method."""
 
 from pathlib import Path
 
@@ -7,17 +7,23 @@ import numpy as np
 from lib import RUNS
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
+from lib.corpus.impulse_responses import t60
 from lib.runtime.once import make_once
 from lib.runtime.progress import progress
 
-T60_SECONDS = (0.2, 0.6)  # of rooms: a furnished study to a bare meeting room
+T60_SECONDS = (0.2, 0.6)  # a furnished study to a bare meeting room
+SMALLEST_ROOM = (2.5, 2.5, 2.3)  # m
+LARGEST_ROOM = (8.0, 6.0, 3.2)
+DISTANCE = (0.3, 1.5)  # m between source and microphone
+LEAD_IN = SAMPLE_RATE // 500  # samples (2 ms) that a response keeps before the direct sound
 
 
 def make_rooms(folder: str | Path = RUNS / "rooms", n_rooms: int = 12, seed: int = 0) -> Path:
-    """A bank of simulated room impulse responses (24-bit FLAC, 48 kHz), made if it is not there; returns `folder`.
+    """Simulate rooms into `folder`, unless they are there already; returns `folder`.
 
-    Shoebox rooms of 2.5 x 2.5 x 2.3 to 8 x 6 x 3.2 m by the image method, T60 evenly from 0.2 to 0.6 s by Sabine's
-    formula (measured, and in the name: up to a quarter less), source and microphone 0.3 to 1.5 m apart.
+    Shoebox rooms of 2.5 x 2.5 x 2.3 to 8 x 6 x 3.2 m, source and microphone 0.3 to 1.5 m apart.
+    The T60 of Sabine's formula goes evenly from 0.2 to 0.6 s. The file's name holds the measured
+    T60, which is up to a quarter less. Files are 24-bit FLAC at 48 kHz.
     """
     folder = Path(folder)
 
@@ -33,17 +39,12 @@ def make_rooms(folder: str | Path = RUNS / "rooms", n_rooms: int = 12, seed: int
 
 
 def _room(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """An impulse response with a T60 of about `seconds`, peak 0.9, from 2 ms before the direct sound on."""
+    """An impulse response with a T60 of about `seconds` and a peak of 0.9."""
     import pyroomacoustics as pra
 
-    pra.constants.set("num_threads", 1)  # sums in another order have other last bits
-    while True:  # large rooms cannot be as dead as small ones
-        size = rng.uniform((2.5, 2.5, 2.3), (8.0, 6.0, 3.2))
-        try:
-            absorption, max_order = pra.inverse_sabine(seconds, size)
-            break
-        except ValueError:
-            continue
+    # Several threads would sum in another order, and so change the last bits.
+    pra.constants.set("num_threads", 1)
+    size, absorption, max_order = _walls(rng, seconds)
     room = pra.ShoeBox(
         size,
         fs=SAMPLE_RATE,
@@ -51,49 +52,33 @@ def _room(rng: np.random.Generator, seconds: float) -> np.ndarray:
         max_order=max_order,
         air_absorption=True,
     )
-    while True:
-        microphone, direction = rng.uniform(0.5, size - 0.5), rng.normal(size=3)
-        source = microphone + rng.uniform(0.3, 1.5) * direction / np.linalg.norm(direction)
-        if np.all(source > 0.3) and np.all(source < size - 0.3):
-            break
+    source, microphone = _positions(rng, size)
     room.add_source(source).add_microphone(microphone)
     room.compute_rir()
     rir = room.rir[0][0]
-    direct = (
-        np.linalg.norm(source - microphone) / room.c * SAMPLE_RATE
-        + pra.constants.get("frac_delay_length") // 2
-    )
-    rir = rir[max(0, round(direct) - SAMPLE_RATE // 500) :][: round(1.2 * seconds * SAMPLE_RATE)]
+    direct = np.linalg.norm(source - microphone) / room.c * SAMPLE_RATE
+    direct += pra.constants.get("frac_delay_length") // 2
+    rir = rir[max(0, round(direct) - LEAD_IN) :][: round(1.2 * seconds * SAMPLE_RATE)]
     return 0.9 * rir / np.abs(rir).max()
 
 
-def direct_path(rir: np.ndarray) -> tuple[np.ndarray, int]:
-    """Cut a response `[T]` so that it starts with its direct path at gain 1, and say how many samples came before.
+def _walls(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, float, int]:
+    """Size in m, absorption of the walls and order of reflections for a T60 of `seconds`."""
+    import pyroomacoustics as pra
 
-    The direct path is the first peak within 6 dB of the highest one: a reflection may be louder than the direct sound.
-
-    Raises `ValueError` for a silent response.
-
-    >>> response, n_before = direct_path(np.array([0.0, 0.0, 0.5, 0.125]))
-    >>> response.tolist(), n_before
-    ([1.0, 0.25], 2)
-    """
-    level = np.abs(rir)
-    if level.max(initial=0.0) < 1e-7:
-        raise ValueError("the impulse response is silent")
-    first = int(np.argmax(level > level.max() / 2))
-    while first + 1 < len(level) and level[first + 1] > level[first]:  # up the slope to its top
-        first += 1
-    return (rir[first:] / rir[first]).astype(np.float32), first
+    # A large room cannot be as dead as a small one: draw until Sabine's formula has a solution.
+    while True:
+        size = rng.uniform(SMALLEST_ROOM, LARGEST_ROOM)
+        try:
+            return size, *pra.inverse_sabine(seconds, size)
+        except ValueError:
+            continue
 
 
-def t60(rir: np.ndarray, sample_rate: int) -> float:
-    """Seconds in which a room's energy decays by 60 dB: twice the fall of Schroeder's integral between -5 and -35 dB.
-
-    >>> t = np.arange(48_000) / 48_000
-    >>> round(t60(10 ** (-3 * t / 0.5), 48_000), 3)
-    0.5
-    """
-    energy = np.cumsum(np.square(rir, dtype=np.float64)[::-1])[::-1]
-    level = 10 * np.log10(np.maximum(energy / energy[0], 1e-12))
-    return float(2 * (np.argmax(level < -35) - np.argmax(level < -5)) / sample_rate)
+def _positions(rng: np.random.Generator, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Source and microphone, in m: the source at least 0.3, the microphone 0.5 m off the walls."""
+    while True:
+        microphone, direction = rng.uniform(0.5, size - 0.5), rng.normal(size=3)
+        source = microphone + rng.uniform(*DISTANCE) * direction / np.linalg.norm(direction)
+        if np.all(source > 0.3) and np.all(source < size - 0.3):
+            return source, microphone

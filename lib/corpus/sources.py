@@ -1,4 +1,4 @@
-"""Folders of speech, noise and rooms: which are used, what is in their files, and which of them are of no use, and why."""
+"""Folders of speech, noise and rooms: which ones are used, their files, speakers, 48 kHz copies."""
 
 import hashlib
 import re
@@ -11,13 +11,19 @@ import numpy as np
 from lib import RUNS
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
+from lib.config.fields import resolve
+from lib.config.prepare import Prepare
 from lib.corpus import demo
 from lib.corpus.rooms import make_rooms
 from lib.runtime import parallel
 
 
 class Sources(NamedTuple):
-    """Folders of speech (one folder per speaker), noise and room impulse responses; or of speech and its noisy recordings."""
+    """Folders that a corpus is made from; `speech` has one folder per speaker.
+
+    Either speech, noise and room impulse responses that are mixed, or clean speech and its noisy
+    recordings (`noisy`).
+    """
 
     speech: Path
     noise: Path | None = None
@@ -25,68 +31,49 @@ class Sources(NamedTuple):
     noisy: Path | None = None
 
 
-def choose(speech_dir: str = "", noise_dir: str = "", rir_dir: str = "") -> Sources:
-    """The folders that are named; the embedded corpus and the bank of simulated rooms where none is."""
-    speech, noise, room = (
-        place(given) if given else None for given in (speech_dir, noise_dir, rir_dir)
-    )
+def choose(
+    speech_dir: str | Path = "", noise_dir: str | Path = "", rir_dir: str | Path = ""
+) -> Sources:
+    """The folders that are given; for one that is not, the embedded corpus or simulated rooms."""
+    speech = resolve(speech_dir) if speech_dir else None
+    noise = resolve(noise_dir) if noise_dir else None
+    room = resolve(rir_dir) if rir_dir else None
     if speech is None or noise is None:
         embedded = demo.make()
         speech, noise = speech or embedded.speech, noise or embedded.noise
     return Sources(speech, noise, room or make_rooms())
 
 
-def from_parameters(p) -> Sources:
-    """What `prepare` is to read, from its parameters (config.Prepare): own pairs, or folders to mix."""
+def from_parameters(p: Prepare) -> Sources:
+    """The folders that `prepare` reads: recorded pairs (by CSV or by folder), or parts to mix."""
     if p.pairs_csv:
-        folder = place(p.pairs_csv).parent
+        folder = resolve(p.pairs_csv).parent
         return Sources(folder, noisy=folder)
     if p.noisy_dir:
-        return Sources(place(p.speech_dir), noisy=place(p.noisy_dir))
+        return Sources(resolve(p.speech_dir), noisy=resolve(p.noisy_dir))
     return choose(p.speech_dir, p.noise_dir, p.rir_dir)
 
 
-def place(given: str) -> Path:
-    """Where a folder that a user names lies; a relative path counts from where the command was typed."""
-    return Path(given).expanduser().resolve()
-
-
 def find_files(root: Path, kind: str, glob: str = "**/*") -> list[str]:
-    """Paths below `root` of its audio files that match `glob`. Raises `ValueError` if there is none."""
+    """Paths below `root` of its audio files that match `glob`.
+
+    Raises:
+        ValueError: there is no such file; the message calls them `kind` files.
+    """
     paths = [path.relative_to(root).as_posix() for path in files.find(root, glob)]
     if not paths:
-        looked_for = f"{glob} with the endings {' '.join(sorted(files.SUFFIXES))}"
-        raise ValueError(f"{root}: no {kind} files in it (looked for {looked_for})")
+        pattern = f"{glob} with the endings {' '.join(sorted(files.SUFFIXES))}"
+        raise ValueError(f"{root}: no {kind} files in it (looked for {pattern})")
     return paths
 
 
-def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
-    """The same audio at 48 kHz in one channel: files that are so already, and copies of the others, made once (24-bit FLAC).
-
-    The copies lie under `runs/cache/48_khz`, named by a hash of path, size and time, in the order given.
-    """
-    made, wanted = [], []
-    for path in paths:
-        head, status = files.info(path), path.stat()
-        if (head.sample_rate, head.channels) == (SAMPLE_RATE, 1):
-            made.append(path)
-            continue
-        key = hashlib.sha256(
-            f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode()
-        ).hexdigest()[:16]
-        made.append(RUNS / "cache" / "48_khz" / f"{path.stem}_{key}{files.EXTENSION}")
-        if not made[-1].exists():
-            wanted.append((path, made[-1]))
-    if wanted:
-        list(parallel.each(_copy_at_48_khz, wanted, "copies at 48 kHz", n_processes))
-    return made
-
-
 def speaker_of(path: str, root: Path, pattern: str = "") -> str:
-    r"""The first folder below `speech_dir`; without one, the name of `speech_dir` itself.
+    r"""The speaker of a file: the first folder below `root`, or the name of `root` without one.
 
     Args:
-        pattern: a regular expression whose first group in the path is the speaker, for names like `book_00_reader_06709_0.wav`.
+        path: below `root`.
+        pattern: a regular expression whose first group is the speaker, for names like
+            `book_00_reader_06709_0.wav`. It is searched in `path`.
 
     Raises:
         ValueError: `pattern` is not found in the path.
@@ -97,13 +84,37 @@ def speaker_of(path: str, root: Path, pattern: str = "") -> str:
     '06709'
     """
     if pattern:
-        found = re.search(pattern, path)
-        if not found:
+        match = re.search(pattern, path)
+        if not match:
             raise ValueError(
-                f"speaker_pattern = {pattern!r} is not found in {path}: every path must tell its speaker"
+                f"speaker_pattern = {pattern!r} is not found in {path}:"
+                " every path must name its speaker"
             )
-        return found[1]
+        return match[1]
     return path.split("/")[0] if "/" in path else root.name
+
+
+def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
+    """The paths of the same audio at 48 kHz in one channel, in the order given.
+
+    Such files stay as they are. Of each other file a copy is made once (24-bit FLAC) under
+    `runs/cache/48_khz`; its name holds a hash of path, size and time of change.
+    """
+    mono_paths, missing = [], []
+    for path in paths:
+        head, status = files.info(path), path.stat()
+        if (head.sample_rate, head.channels) == (SAMPLE_RATE, 1):
+            mono_paths.append(path)
+            continue
+        identity = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+        key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        copy = RUNS / "cache" / "48_khz" / f"{path.stem}_{key}{files.EXTENSION}"
+        mono_paths.append(copy)
+        if not copy.exists():
+            missing.append((path, copy))
+    if missing:
+        list(parallel.each(_copy_at_48_khz, missing, "copies at 48 kHz", n_processes))
+    return mono_paths
 
 
 def _copy_at_48_khz(path: Path, copy: Path) -> None:

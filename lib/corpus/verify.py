@@ -1,5 +1,8 @@
 """Measure prepared pairs again, from their files: can they be trusted?"""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -7,39 +10,42 @@ from lib.audio import align, files, levels
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import mix
 from lib.corpus.manifest import SIGNALS, load_pair, stored_sources
-from lib.corpus.render import IDENTICAL_SI_SDR_DB, render_mixture
+from lib.corpus.mixed_pairs import mix_row
+from lib.corpus.pieces import IDENTICAL_SI_SDR_DB
 from lib.corpus.sources import Sources
 from lib.metrics.si_sdr import si_sdr_db
 from lib.runtime import parallel
 
-MEASURES = [
+MEASURES = (
     "achieved_snr_db",
     "snr_error_db",
     "df_lag_ms",
     "df_lag_confidence",
     "room_lag_ms",
     "room_lag_confidence",
-]
+)
 
 
 def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
     """Measure the usable pairs of a corpus: a row each.
 
-    Columns: id, split, snr_db (claimed), achieved_snr_db (the saved noisy minus the speech, which is rendered again alone,
-    against that speech; NaN for own pairs, for a saved piece of an utterance and where the sources are gone), snr_error_db,
-    df_lag_ms (of enhanced behind noisy), room_lag_ms (of noisy behind clean; the way of the direct sound was removed) with
-    their confidences, level_clean_db, peak of the three signals, clipped_noisy, and problem (unequal lengths, clipped,
-    identical, empty, ...).
+    Columns:
+        id, split, snr_db: as claimed by the manifest.
+        achieved_snr_db: speech, which is mixed again alone, against saved noisy minus that speech.
+            NaN for recorded pairs, for pieces of an utterance, and where sources are gone.
+        snr_error_db: achieved minus claimed.
+        df_lag_ms, room_lag_ms: of enhanced behind noisy, of noisy behind clean (the travel time of
+            the direct sound was removed), and their confidences.
+        level_clean_db (dBFS), clipped_noisy (share), the peaks of the three signals.
+        problem: unequal lengths, clipped, identical or empty signals; "" if there is none.
     """
-    given = stored_sources(corpus)
+    folders = stored_sources(corpus)
     rows = manifest[manifest.verdict == "ok"]
-    arguments = [(corpus, row, given) for row in rows.itertuples(index=False)]
-    table = pd.DataFrame(
-        list(parallel.each(_measure_row, arguments, "measuring pairs", n_processes))
-    )
-    return table.reindex(
-        columns=[*dict.fromkeys([*table.columns, *MEASURES])]
-    )  # no pair's lengths may agree
+    arguments = [(corpus, row, folders) for row in rows.itertuples(index=False)]
+    results = list(parallel.each(_measure_row, arguments, "measuring pairs", n_processes))
+    table = pd.DataFrame(results)
+    # Pairs of unequal lengths have no measures; if all are such, the columns must exist anyway.
+    return table.reindex(columns=[*dict.fromkeys([*table.columns, *MEASURES])])
 
 
 def gate_misses(
@@ -49,36 +55,34 @@ def gate_misses(
     max_snr_error_db: float,
     min_level_db: float,
 ) -> pd.Series:
-    """What each pair of `measure` misses, as a line; empty where it passes. A lag counts where its estimate is sure.
+    """What each pair of `measure` fails at, as a line; empty where it passes.
+
+    A lag of low confidence does not count.
 
     Args:
-        max_lag_ms, max_room_lag_ms: of DeepFilterNet3 and of the room.
+        max_lag_ms, max_room_lag_ms: of DeepFilterNet3 and of the room, to either side.
         max_snr_error_db: difference of achieved and claimed SNR.
         min_level_db: of clean, dBFS.
     """
-    lines = table.problem.copy()
-    gates = [
-        (
-            "df_lag_ms",
-            _sure(table, "df") & (table.df_lag_ms.abs() > max_lag_ms),
-            "enhanced {:.2f} ms behind noisy",
-        ),
-        (
-            "room_lag_ms",
-            _sure(table, "room") & (table.room_lag_ms.abs() > max_room_lag_ms),
-            "noisy {:.2f} ms behind clean",
-        ),
-        ("snr_error_db", table.snr_error_db.abs() > max_snr_error_db, "SNR off by {:+.2f} dB"),
-        ("level_clean_db", table.level_clean_db < min_level_db, "clean at {:.1f} dBFS"),
-    ]
-    for column, missed, text in gates:
-        said = table[column].map(text.format)
-        lines = lines.where(~missed, lines.where(lines == "", lines + ", ") + said)
-    return lines
+    lines = [[problem] if problem else [] for problem in table.problem]
+
+    def miss(rows: pd.Series, column: str, text: Callable[[float], str]) -> None:
+        for line, chosen, value in zip(lines, rows, table[column], strict=True):
+            if chosen:
+                line.append(text(value))
+
+    late = _sure(table, "df") & (table.df_lag_ms.abs() > max_lag_ms)
+    miss(late, "df_lag_ms", "enhanced {:.2f} ms behind noisy".format)
+    late = _sure(table, "room") & (table.room_lag_ms.abs() > max_room_lag_ms)
+    miss(late, "room_lag_ms", "noisy {:.2f} ms behind clean".format)
+    off = table.snr_error_db.abs() > max_snr_error_db
+    miss(off, "snr_error_db", "SNR off by {:+.2f} dB".format)
+    miss(table.level_clean_db < min_level_db, "level_clean_db", "clean at {:.1f} dBFS".format)
+    return pd.Series([", ".join(line) for line in lines], table.index, table.problem.dtype)
 
 
 def unsure_lags(table: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of `measure` of which a lag cannot be told: heavy noise, or little speech."""
+    """The pairs of `measure` with a lag of low confidence: heavy noise, or little speech."""
     return table[~(_sure(table, "df") & _sure(table, "room"))]
 
 
@@ -86,51 +90,47 @@ def _sure(table: pd.DataFrame, which: str) -> pd.Series:
     return table[f"{which}_lag_confidence"] >= align.MIN_CONFIDENCE
 
 
-def _measure_row(corpus: str, row, given: Sources) -> dict:
+def _measure_row(corpus: str, row: Any, folders: Sources) -> dict:
+    """The columns of `measure` for one manifest row."""
     signals = load_pair(corpus, row)
     clean, noisy, enhanced = (signals[name] for name in SIGNALS)
-    peaks = {
-        f"peak_{name}": float(np.abs(signal).max(initial=0.0)) for name, signal in signals.items()
-    }
-    about = {"id": row.id, "split": row.split, "snr_db": row.snr_db, **peaks, "problem": ""}
-    about |= {
-        "level_clean_db": levels.level_db(clean),
-        "clipped_noisy": levels.clipped_share(noisy),
-    }
-    if len({len(clean), len(noisy), len(enhanced), row.n_samples}) > 1:
-        lengths = {name: len(signal) for name, signal in signals.items()}
-        return about | {"problem": f"lengths {lengths}, the manifest says {row.n_samples}"}
-    problems = [
-        f"{name} is empty" for name in signals if peaks[f"peak_{name}"] < levels.SILENT_PEAK
-    ]
-    problems += [f"{name} is clipped" for name in signals if peaks[f"peak_{name}"] >= 1.0]
-    problems += ["DeepFilterNet3 changed nothing"] if np.array_equal(noisy, enhanced) else []
-    problems += ["noisy is clean"] if si_sdr_db(noisy, clean) > IDENTICAL_SI_SDR_DB else []
+    peaks = {name: float(np.abs(signal).max(initial=0.0)) for name, signal in signals.items()}
+    result = {"id": row.id, "split": row.split, "snr_db": row.snr_db}
+    result |= {f"peak_{name}": peak for name, peak in peaks.items()} | {"problem": ""}
+    result["level_clean_db"] = levels.level_db(clean)
+    result["clipped_noisy"] = levels.clipped_share(noisy)
+    lengths = {name: len(signal) for name, signal in signals.items()}
+    if set(lengths.values()) != {row.n_samples}:
+        return result | {"problem": f"lengths {lengths}, the manifest says {row.n_samples}"}
+    result["problem"] = ", ".join(_problems(signals, peaks))
     df_lag, room_lag = align.lags([enhanced, noisy], [noisy, clean])
-    about |= {
-        "df_lag_ms": 1000 * df_lag.samples / SAMPLE_RATE,
-        "df_lag_confidence": df_lag.confidence,
-    }
-    about |= {
-        "room_lag_ms": 1000 * room_lag.samples / SAMPLE_RATE,
-        "room_lag_confidence": room_lag.confidence,
-    }
-    achieved = _achieved_snr_db(row, noisy, given)
-    return about | {
-        "problem": ", ".join(problems),
-        "achieved_snr_db": achieved,
-        "snr_error_db": achieved - row.snr_db,
-    }
+    for name, lag in (("df", df_lag), ("room", room_lag)):
+        result[f"{name}_lag_ms"] = 1000 * lag.samples / SAMPLE_RATE
+        result[f"{name}_lag_confidence"] = lag.confidence
+    result["achieved_snr_db"] = _achieved_snr_db(row, noisy, folders)
+    result["snr_error_db"] = result["achieved_snr_db"] - row.snr_db
+    return result
 
 
-def _achieved_snr_db(row, noisy: np.ndarray, given: Sources) -> float:
-    """Of what the saved file holds; a recorder's faults do not count as noise."""
+def _problems(signals: dict[str, np.ndarray], peaks: dict[str, float]) -> list[str]:
+    problems = [f"{name} is empty" for name in signals if peaks[name] < levels.SILENT_PEAK]
+    problems += [f"{name} is clipped" for name in signals if peaks[name] >= 1.0]
+    clean, noisy, enhanced = (signals[name] for name in SIGNALS)
+    if np.array_equal(noisy, enhanced):
+        problems.append("DeepFilterNet3 changed nothing")
+    if si_sdr_db(noisy, clean) > IDENTICAL_SI_SDR_DB:
+        problems.append("noisy is clean")
+    return problems
+
+
+def _achieved_snr_db(row: Any, noisy: np.ndarray, folders: Sources) -> float:
+    """SNR of the saved file; the faults of a recorder do not count as noise."""
     if row.noisy_path:
         return np.nan
     try:
-        made = render_mixture(row, given)
+        mixture = mix_row(row, folders)
     except (files.AudioError, ValueError):
         return np.nan
-    if len(made.noisy) != len(noisy):
+    if len(mixture.noisy) != len(noisy):
         return np.nan
-    return mix.snr_db(made.speech, made.noise + (noisy - made.noisy))
+    return mix.snr_db(mixture.speech, mixture.noise + (noisy - mixture.noisy))

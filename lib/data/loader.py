@@ -1,8 +1,4 @@
-"""Pairs or fresh mixtures -> batches with light metadata; every item is a function of (seed, epoch, index) alone.
-
-A dataset is indexed by `(epoch, index)`, which the sampler hands out, so that the epoch reaches workers that live on and any
-number of them draws the same; a plain `index` means epoch 0.
-"""
+"""Items -> batches with light metadata; combinations of options that contradict are refused."""
 
 from collections.abc import Sequence
 
@@ -13,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from lib.data.sampling import EpochSampler
 
-TIMEOUT = 120.0  # s that a batch may take its workers
+TIMEOUT = 120.0  # s that workers may take for a batch
 
 
 def make_loader(
@@ -29,52 +25,62 @@ def make_loader(
     n_ranks: int = 1,
     timeout: float = TIMEOUT,
 ) -> DataLoader:
-    """Batches of `dataset`; `loader(...).sampler.set_epoch(epoch)` chooses the draw of the next pass.
+    """Batches of `dataset`; call `loader.sampler.set_epoch(epoch)` before each pass.
 
-    Workers live on from pass to pass, memory is pinned where there is CUDA, a batch that takes longer than `timeout` seconds is
-    an error, and one in a worker reaches the caller with the file's name.
+    Workers live on from pass to pass. Memory is pinned where there is CUDA. An error in a worker
+    reaches the caller with the file's name; so does a batch that takes too long.
 
     Args:
-        shuffle: in another order in each epoch (default), or in their own order.
-        sampler, batch_sampler: of one's own, instead of `Epochs`.
-        drop_last: leave out the last batch where it is smaller; by default it is kept.
-        rank, n_ranks: this process's share.
+        dataset: map-style or iterable; a map-style one has a `seed`.
+        batch_size: items in a batch; 1 by default.
+        n_workers: processes that read; 0: this one.
+        shuffle: another order in each epoch (default), or the items' own order.
+        sampler, batch_sampler: instead of `EpochSampler`.
+        drop_last: leave out the last batch if it is smaller; by default it is kept.
+        rank, n_ranks: this process among so many, for its share of the items.
+        timeout: seconds that workers may take for a batch.
 
     Raises:
-        ValueError: things are given that exclude each other.
+        ValueError: options contradict each other.
+
+    >>> from lib.data.sampling import EndlessDataset
+    >>> make_loader(EndlessDataset([1, 2], batch_size=2), batch_size=2, shuffle=True)
+    Traceback (most recent call last):
+    ValueError: an iterable dataset excludes shuffle: it decides that itself
     """
-    given = {
+    endless = isinstance(dataset, IterableDataset)
+    options = {
+        "batch_size": batch_size,
         "shuffle": shuffle,
         "sampler": sampler,
-        "batch_size": batch_size,
+        "batch_sampler": batch_sampler,
         "drop_last": drop_last,
     }
-    endless = isinstance(dataset, IterableDataset)
-    excluded = {
-        "batch_sampler": (
-            batch_sampler is not None,
-            ("batch_size", "shuffle", "sampler", "drop_last"),
-        ),
-        "sampler": (sampler is not None, ("shuffle",)),
-        "an iterable dataset": (endless, ("shuffle", "sampler", "drop_last")),
-    }
-    for name, (is_given, others) in excluded.items():
-        if is_given and (wrong := [other for other in others if given[other] is not None]):
-            raise ValueError(f"{name} excludes {', '.join(wrong)}: it decides that itself")
-    if endless and batch_sampler is not None:
-        raise ValueError("an iterable dataset excludes batch_sampler: it decides that itself")
-    if (sampler is not None or batch_sampler is not None or endless) and n_ranks > 1:
+    given = {name for name, value in options.items() if value is not None}
+    if "batch_sampler" in given:
+        _refuse("batch_sampler", ("batch_size", "shuffle", "sampler", "drop_last"), given)
+    if "sampler" in given:
+        _refuse("sampler", ("shuffle",), given)
+    if endless:
+        _refuse("an iterable dataset", ("shuffle", "sampler", "drop_last"), given)
+        _refuse("an iterable dataset", ("batch_sampler",), given)
+    if n_ranks > 1 and (endless or given & {"sampler", "batch_sampler"}):
         raise ValueError(
-            f"n_ranks = {n_ranks} beside a sampler or an iterable dataset: these share out the items themselves"
+            f"n_ranks = {n_ranks} beside a sampler or an iterable dataset:"
+            " these share out the items themselves"
         )
     if endless and getattr(dataset, "batch_size", batch_size) != batch_size:
         raise ValueError(
             f"batch_size = {batch_size}, but the endless dataset was made for {dataset.batch_size}"
         )
+
     common = {
-        "num_workers": n_workers, "collate_fn": collate_keep_meta, "persistent_workers": n_workers > 0,
-        "pin_memory": torch.cuda.is_available(), "timeout": timeout if n_workers else 0,
-    }  # fmt: skip
+        "num_workers": n_workers,
+        "collate_fn": collate_keep_meta,
+        "persistent_workers": n_workers > 0,
+        "pin_memory": torch.cuda.is_available(),
+        "timeout": timeout if n_workers else 0,
+    }
     if batch_sampler is not None:
         return DataLoader(dataset, batch_sampler=batch_sampler, **common)
     if endless:
@@ -87,21 +93,31 @@ def make_loader(
 
 
 def collate_keep_meta(items: list[tuple]) -> tuple:
-    """Stack the tensors; the metadata stays a list of dicts and on the CPU.
+    """Stack the tensors of items `(*tensors, meta)`; the metadata stay a list of dicts.
 
-    Tensors of different lengths are padded with zeros to the longest; the metadata then holds their true one (`n_samples`, in
-    samples), unless it tells a length already.
+    Tensors of different lengths are padded with zeros to the longest. The metadata hold the true
+    length (`n_samples`, in samples), unless they have one already.
 
-    >>> *signals, metas = collate_keep_meta([(torch.zeros(1, 4), {"id": "a"}), (torch.ones(1, 3), {"id": "b"})])
-    >>> list(signals[0].shape), signals[0][1, 0].tolist(), metas
-    ([2, 1, 4], [1.0, 1.0, 1.0, 0.0], [{'id': 'a', 'n_samples': 4}, {'id': 'b', 'n_samples': 3}])
+    >>> items = [(torch.zeros(1, 4), {"id": "a"}), (torch.ones(1, 3), {"id": "b"})]
+    >>> signals, metas = collate_keep_meta(items)
+    >>> list(signals.shape), signals[1, 0].tolist()
+    ([2, 1, 4], [1.0, 1.0, 1.0, 0.0])
+    >>> metas
+    [{'id': 'a', 'n_samples': 4}, {'id': 'b', 'n_samples': 3}]
     """
     *columns, metas = zip(*items, strict=True)
-    metas = [
-        _with_length(meta, item[0].shape[-1]) if item[0].dim() else meta
-        for meta, item in zip(metas, items, strict=True)
-    ]
-    return *(torch.stack(_padded(signals)) for signals in columns), list(metas)
+    first_tensors = columns[0]
+    # A number (no axes) has no length.
+    if first_tensors[0].dim():
+        lengths = [tensor.shape[-1] for tensor in first_tensors]
+        metas = map(_with_length, metas, lengths)
+    return *(torch.stack(_padded(tensors)) for tensors in columns), list(metas)
+
+
+def _refuse(name: str, excluded: Sequence[str], given: set[str]) -> None:
+    """Raise `ValueError` if an option that `name` excludes was given."""
+    if wrong := [other for other in excluded if other in given]:
+        raise ValueError(f"{name} excludes {', '.join(wrong)}: it decides that itself")
 
 
 def _padded(signals: Sequence[Tensor]) -> list[Tensor]:

@@ -13,30 +13,42 @@ from lib.data.sampling import epoch_and_index
 
 
 class PairSegments(Dataset):
-    """Random segments `(enhanced, noisy, clean, meta)` of prepared pairs; one cut for all signals of a pair.
+    """Random segments `(enhanced, noisy, clean, meta)` of prepared pairs.
 
-    Only the segment is read, and nothing is resampled.
+    All signals of a pair get one cut, one gain and one polarity, so they stay aligned. An item
+    follows from (seed, epoch, index) alone; `dataset[index]` is that of epoch 0. Only the segment
+    is read, and nothing is resampled.
 
     Args:
         root: the corpus folder.
         rows: usable manifest rows of one split.
-        segment_length: samples; a shorter pair is padded with zeros, its true length is `meta["n_samples"]`.
-        gain: range of the gain that all three signals get.
-        p_invert: probability that the polarity of all three is turned.
+        segment_length: samples; a shorter pair is padded with zeros.
+        seed: of cuts, gains and polarities.
+        gain: range of the gain.
+        p_invert: probability of an inverted polarity.
 
-    Returns: three tensors `[1, T]` and `meta`, never with audio in it: idx, id, clean (its path), start, n_samples, gain,
-        bandwidth_hz.
+    Returns: three tensors `[1, T]` and `meta`, which never holds audio: idx, id, clean (its path),
+        start and n_samples (samples, without the padding), gain (negative: inverted), bandwidth_hz.
+
+    Raises:
+        AudioError: a file is missing, no audio or too short; the message names it.
     """
 
-    def __init__(self, root: Path, rows: pd.DataFrame, segment_length: int, seed: int,
-                 gain: tuple[float, float] = (1.0, 1.0), p_invert: float = 0.0):  # fmt: skip
-        self.root, self.rows, self.length, self.seed = (
-            root,
-            list(rows.itertuples(index=False)),
-            segment_length,
-            seed,
-        )
-        self.gain, self.p_invert = gain, p_invert
+    def __init__(
+        self,
+        root: Path,
+        rows: pd.DataFrame,
+        segment_length: int,
+        seed: int,
+        gain: tuple[float, float] = (1.0, 1.0),
+        p_invert: float = 0.0,
+    ):
+        self.root = root
+        self.rows = list(rows.itertuples(index=False))
+        self.length = segment_length
+        self.seed = seed
+        self.gain = gain
+        self.p_invert = p_invert
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,8 +71,8 @@ class PairSegments(Dataset):
             "start": start,
             "n_samples": n_samples,
             "gain": gain,
+            "bandwidth_hz": row.bandwidth_hz,
         }
-        meta["bandwidth_hz"] = row.bandwidth_hz
         return *(torch.from_numpy(signal[None]) for signal in signals), meta
 
     def _cut(self, path: str, start: int, n_samples: int) -> np.ndarray:

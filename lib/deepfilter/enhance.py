@@ -1,31 +1,25 @@
-"""noisy -> enhanced: whole signals, batches and streams of chunks."""
+"""noisy -> enhanced for whole signals, for batches of them and for streams of chunks."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
-from lib.deepfilter.model import DEFAULTS, DELAY, DELAY_HOPS, Settings, load
-from lib.deepfilter.network import N_ERB
-from lib.deepfilter.stream import DeepFilterStream, is_quiet, mirrored
+from lib.deepfilter.grid import DELAY, DELAY_HOPS, HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.model import DeepFilter, load
+from lib.deepfilter.pauses import active_stretch, is_quiet, mirrored_end
+from lib.deepfilter.rows import Enhanced, samples_of, silent_rows, unpack
+from lib.deepfilter.settings import DEFAULTS, Settings
+from lib.deepfilter.stream import open_stream
 
-BATCH_SIZE = 8  # signals at once, for the same reason
-
-
-class Enhanced(NamedTuple):
-    """What DeepFilterNet3 made of a signal. Row i of `gains` and `lsnr_db` is about the 20 ms that begin with sample 480 i."""
-
-    signal: np.ndarray  # [T]
-    gains: np.ndarray  # [ceil(T / 480), 32], of the ERB bands, 0 to 1
-    lsnr_db: np.ndarray  # [ceil(T / 480)], the network's estimate of the SNR, -15 to 35 dB
+# Signals that are worked on at once: their activations stay in the processor's cache.
+BATCH_SIZE = 8
 
 
 def enhance(noisy: np.ndarray, settings: Settings = DEFAULTS, device: str = "cpu") -> np.ndarray:
-    """What DeepFilterNet3 makes of a whole utterance: float32 `[T]` at 48 kHz, of the same length, lag 0.
+    """What DeepFilterNet3 makes of a whole utterance: float32 `[T]` at 48 kHz, as long, at lag 0.
 
-    The network hears the utterance from its start with a warm state, never a cut out of the middle. Hops below -70 dB re
-    full scale come out silent and are not heard, as in the runtime.
+    The network hears the utterance from its start, so that its state is warm everywhere. Hops below
+    -70 dB re full scale come out silent, and the network does not hear them, as in the runtime.
 
     Raises:
         ValueError: `noisy` is not one-dimensional or holds NaN or infinite samples.
@@ -39,9 +33,10 @@ def enhance(noisy: np.ndarray, settings: Settings = DEFAULTS, device: str = "cpu
 def enhance_batch(
     signals: list[np.ndarray], settings: Settings = DEFAULTS, device: str = "cpu"
 ) -> list[Enhanced]:
-    """`enhance` for signals of any lengths, at most 8 at once, those of like length together; with gains and local SNR.
+    """`enhance` for signals of any lengths, with gains and local SNR.
 
-    None hears anything of another. Those with pauses below -70 dB are done one after the other.
+    No signal hears another. Signals of similar lengths share a batch; signals with pauses inside
+    are worked on one after the other.
 
     >>> [result.signal.shape for result in enhance_batch([np.zeros(48_000), np.zeros(7)])]
     [(48000,), (7,)]
@@ -50,75 +45,78 @@ def enhance_batch(
     signals = [
         _checked(noisy, f"signal {i + 1} of {len(signals)}: ") for i, noisy in enumerate(signals)
     ]
-    done: dict[int, np.ndarray] = {}  # rows
-    stretches = {}
+    rows: dict[int, np.ndarray] = {}
+    stretches: dict[int, tuple[int, int]] = {}
     for i, noisy in enumerate(signals):
         quiet = is_quiet(noisy)
-        stretch = _only_stretch(quiet)
+        stretch = active_stretch(quiet)
         if stretch is None or (settings.hold_at_pauses and quiet.any()):
-            done[i] = np.concatenate(list(DeepFilterStream(model).whole([noisy])))
+            rows[i] = np.concatenate(list(open_stream(model).whole([noisy])))
         else:
-            done[i], stretches[i] = model.silence(len(quiet)), stretch
+            rows[i] = silent_rows(len(quiet))
+            stretches[i] = stretch
+
     order = sorted(stretches, key=lambda i: stretches[i][1] - stretches[i][0])
     for first in range(0, len(order), BATCH_SIZE):
         batch = order[first : first + BATCH_SIZE]
-        heard = [_with_end(signals[i], *stretches[i]) for i in batch]
-        length = max(map(len, heard))
-        padded = np.stack([np.pad(samples, (0, length - len(samples))) for samples in heard])
-        for i, rows in zip(batch, model.rows(padded)[0], strict=True):
+        active = _enhance_stretches(model, [(signals[i], *stretches[i]) for i in batch])
+        for i, active_rows in zip(batch, active, strict=True):
             start, stop = stretches[i]
-            done[i][start:stop] = rows[DELAY_HOPS : DELAY_HOPS + stop - start]
-    return [_unpack(done[i], len(noisy)) for i, noisy in enumerate(signals)]
+            rows[i][start:stop] = active_rows
+    return [unpack(rows[i], len(noisy)) for i, noisy in enumerate(signals)]
 
 
 def enhance_stream(
     chunks: Iterable[np.ndarray], settings: Settings = DEFAULTS, device: str = "cpu"
 ) -> Iterator[np.ndarray]:
-    """`enhance` of a signal that comes in chunks `[n]` of any size; what it yields is as long altogether, lag 0.
+    """`enhance` of a signal that comes in chunks `[n]` of any size.
 
-    Memory does not grow with the length of the signal.
+    The results have other lengths than the chunks; all together they are as long as the signal, at
+    lag 0. Memory does not grow with the length of the signal.
 
     >>> parts = enhance_stream(np.zeros(1_000) for _ in range(5))
     >>> sum(len(part) for part in parts)
     5000
     """
     n_samples = n_out = 0
-    stream = DeepFilterStream(load(settings, device))
 
-    def counted():
+    def checked_chunks():
         nonlocal n_samples
         for chunk in chunks:
             chunk = _checked(chunk, f"behind {n_samples / SAMPLE_RATE:.2f} s: ")
             n_samples += len(chunk)
             yield chunk
 
-    for rows in stream.whole(counted()):
-        signal = rows[:, :HOP_LENGTH].ravel()[: n_samples - n_out]
+    stream = open_stream(load(settings, device))
+    for rows in stream.whole(checked_chunks()):
+        # The last hop may reach beyond the end of the signal.
+        signal = samples_of(rows)[: n_samples - n_out]
         n_out += len(signal)
         yield signal
 
 
-def _only_stretch(quiet: np.ndarray) -> tuple[int, int] | None:
-    """Where the hops that are heard begin and end; None if there are none, or pauses between them."""
-    heard = np.flatnonzero(~quiet)
-    if not len(heard) or heard[-1] - heard[0] + 1 > len(heard):
-        return None
-    return int(heard[0]), int(heard[-1]) + 1
-
-
-def _unpack(rows: np.ndarray, n_samples: int) -> Enhanced:
-    signal, gains, lsnr_db = np.split(rows, [HOP_LENGTH, HOP_LENGTH + N_ERB], axis=1)
-    return Enhanced(
-        np.ascontiguousarray(signal).ravel()[:n_samples], gains.copy(), lsnr_db[:, 0].copy()
-    )
+def _enhance_stretches(
+    model: DeepFilter, stretches: list[tuple[np.ndarray, int, int]]
+) -> list[np.ndarray]:
+    """The rows of the hops `start` to `stop` of each signal, worked on as one batch."""
+    samples = [_with_end(*stretch) for stretch in stretches]
+    length = max(map(len, samples))
+    # The network is causal, so that zeros behind a signal do not change it.
+    padded = np.stack([np.pad(part, (0, length - len(part))) for part in samples])
+    rows, _ = model.rows(padded)
+    return [
+        rows[k, DELAY_HOPS : DELAY_HOPS + stop - start]
+        for k, (_, start, stop) in enumerate(stretches)
+    ]
 
 
 def _with_end(signal: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """The hops `start` to `stop` as samples, and the three that push them out: their mirrored end."""
-    heard = signal[start * HOP_LENGTH : stop * HOP_LENGTH]  # the last hop of a signal may be a part
-    return np.concatenate(
-        [heard, mirrored(signal[: stop * HOP_LENGTH], -len(heard) % HOP_LENGTH + DELAY)]
-    )
+    """The hops `start` to `stop` as samples, and three hops that push them out."""
+    # A signal may end within its last hop.
+    samples = signal[start * HOP_LENGTH : stop * HOP_LENGTH]
+    n_missing = -len(samples) % HOP_LENGTH
+    end = mirrored_end(signal[: stop * HOP_LENGTH], n_missing + DELAY)
+    return np.concatenate([samples, end])
 
 
 def _checked(noisy: np.ndarray, where: str) -> np.ndarray:

@@ -1,20 +1,30 @@
-"""DeepFilterNet3's STFT grid and ERB bands."""
+"""DeepFilterNet3's grid: sample rate, STFT frames, ERB bands, delay, range of the local SNR."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from lib.deepfilter.network import N_ERB
-
 SAMPLE_RATE = 48_000
 HOP_LENGTH = 480
 N_FFT = 960
 N_BINS = N_FFT // 2 + 1
 
+N_ERB = 32  # bands of the mask
+N_DF = 96  # lowest bins, which a filter over time replaces
+ORDER = 5  # taps of this filter, one a frame
+LSNR_MIN, LSNR_MAX = -15.0, 35.0  # dB, range of the local SNR that the network estimates
+
+LOOK_AHEAD = 2  # frames that the network hears beyond the one that it filters
+# The overlap-add takes one hop more than the look-ahead.
+DELAY_HOPS = LOOK_AHEAD + 1
+DELAY = DELAY_HOPS * HOP_LENGTH
+
 
 def erb_widths() -> list[int]:
-    """Bins of each of the 32 bands: equal steps on the ERB scale of Glasberg and Moore, each at least two bins wide.
+    """Number of STFT bins in each of the 32 bands.
+
+    The bands are equal steps on the ERB scale of Glasberg and Moore. Each has at least two bins.
 
     >>> widths = erb_widths()
     >>> sum(widths), widths[:6], widths[-2:]
@@ -22,17 +32,34 @@ def erb_widths() -> list[int]:
     """
     quality = 9.265
     top = quality * math.log1p(SAMPLE_RATE / 2 / (24.7 * quality))
-    edges = [24.7 * quality * math.expm1((i + 1) * top / N_ERB / quality) for i in range(N_ERB)]
-    widths, edge = [], 0
-    for upper in edges:
-        widths.append(max(2, round(upper * N_FFT / SAMPLE_RATE) - edge))
+    edges_hz = [24.7 * quality * math.expm1((i + 1) * top / N_ERB / quality) for i in range(N_ERB)]
+    widths = []
+    edge = 0
+    for edge_hz in edges_hz:
+        widths.append(max(2, round(edge_hz * N_FFT / SAMPLE_RATE) - edge))
         edge += widths[-1]
+    # Rounding leaves a bin over, which the last band takes.
     widths[-1] += N_BINS - edge
     return widths
 
 
+def band_matrix() -> Tensor:
+    """Which bin lies in which band: ones and zeros `[481, 32]`.
+
+    >>> band_matrix().sum(0)[:3]
+    tensor([2., 2., 2.])
+    """
+    band_of_bin = torch.repeat_interleave(torch.arange(N_ERB), torch.tensor(erb_widths()))
+    bands = torch.zeros(N_BINS, N_ERB)
+    bands[torch.arange(N_BINS), band_of_bin] = 1.0
+    return bands
+
+
 def vorbis_window(length: int) -> Tensor:
-    """Its square and the square half a length later add up to one.
+    """The Vorbis window `[length]`, the same for analysis and synthesis.
+
+    Its square and the square half a length later add up to one, so that overlap-add gives the
+    signal back.
 
     >>> window = vorbis_window(960)
     >>> bool(torch.allclose(window[:480] ** 2 + window[480:] ** 2, torch.ones(480)))

@@ -1,36 +1,35 @@
-"""DeepFilterNet3 on a signal that comes hop by hop; pauses are muted."""
+"""DeepFilterNet3 on a signal that comes hop by hop, and what happens at its pauses."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import numpy as np
 
-from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
-from lib.deepfilter.model import DELAY, DELAY_HOPS, DeepFilter
+from lib.deepfilter.grid import DELAY, DELAY_HOPS, HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.model import DeepFilter
+from lib.deepfilter.pauses import are_quiet, mirrored_end
+from lib.deepfilter.rows import silent_rows
 
-QUIET_POWER = 1e-7  # -70 dB re full scale: a hop below it is muted and not heard, as in the runtime
-CHUNK_LENGTH = 10 * SAMPLE_RATE  # samples of a long signal that are held in parts at once
+CHUNK_LENGTH = 10 * SAMPLE_RATE  # samples of a long chunk that are worked on at once
 
 
 class DeepFilterStream:
-    """DeepFilterNet3 on a signal that comes hop by hop; pauses are muted, and what was said before one comes out first.
+    """A signal that comes hop by hop -> rows (see `lib.deepfilter.rows`).
 
-    The runtime stands still in a pause: it keeps the last 30 ms before it to itself and lets them out behind it. Here they
-    come out in their place, as if the signal had ended there (unless `hold_at_pauses` is set, for comparisons); the network's
-    state, which never hears pauses, is the same.
+    The network lags three hops behind, and it does not hear pauses. When a pause begins, the last
+    three hops come out in their place, as if the signal had ended there; the pause itself is
+    silent. Behind the pause the network goes on from the state before it.
     """
 
     def __init__(self, model: DeepFilter):
-        self.model, self.state = model, None
-        self.hold = model.settings.hold_at_pauses
-        self.n_heard = (
-            0  # hops since the last pause; since the start of the signal, if pauses are held at
-        )
-        self.recent = np.zeros(DELAY, np.float32)  # the last samples
+        self.model = model
+        self.state = None
+        self.n_pending = 0  # hops that the network has heard and that have not come out, 0 to 3
+        self.recent = np.zeros(DELAY, np.float32)  # the last samples of the signal
 
     def whole(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Rows of a signal from its start to its end, which comes in chunks `[n]` of any size."""
-        rest = np.zeros(0, np.float32)
+        rest = np.zeros(0, np.float32)  # less than a hop, until the next chunk completes it
         for chunk in chunks:
             for part in np.split(chunk, range(CHUNK_LENGTH, len(chunk), CHUNK_LENGTH)):
                 rest = np.concatenate([rest, part])
@@ -39,66 +38,63 @@ class DeepFilterStream:
                 rest = rest[n_whole:]
         yield from self.end(rest)
 
-    def end(self, rest: np.ndarray) -> Iterator[np.ndarray]:
-        """The last rows of a signal whose last samples `rest`, less than a hop, have not been pushed."""
-        missing = -len(rest) % HOP_LENGTH
-        end = mirrored(np.concatenate([self.recent, rest]), missing + DELAY)
-        yield self.push(np.concatenate([rest, end[:missing]]).reshape(-1, HOP_LENGTH))
-        yield self.pause(end[missing:])
-
     def push(self, hops: np.ndarray) -> np.ndarray:
-        """Rows (see `DeepFilter.rows`) that are known after `hops` `[n, 480]`: all but the last three of the signal so far."""
-        rows = [self.model.silence(0)]
-        for quiet, group in groupby(zip(_quiet(hops), hops, strict=True), key=lambda pair: pair[0]):
-            together = np.stack([hop for _, hop in group])
-            if quiet and self.hold:
-                rows.append(self._due(self.model.silence(len(together))))
-            elif quiet:
-                rows += [self.pause(), self.model.silence(len(together))]
-            else:
-                heard, self.state = self.model.rows(together.ravel(), self.state)
-                rows.append(self._due(heard))
-            self.recent = np.concatenate([self.recent, together.ravel()])[-DELAY:]
+        """The rows that are known after `hops` `[n, 480]`: all but the last three at most."""
+        # Runs of hops that are pauses or not; neighbours of one kind are worked on together.
+        rows = [silent_rows(0)]
+        for quiet, group in groupby(zip(are_quiet(hops), hops, strict=True), lambda pair: pair[0]):
+            samples = np.concatenate([hop for _, hop in group])
+            rows.append(self._pause(samples) if quiet else self._hear(samples))
+            self.recent = np.concatenate([self.recent, samples])[-DELAY:]
         return np.concatenate(rows)
 
-    def pause(self, push: np.ndarray | None = None) -> np.ndarray:
-        """The rows that are still to come of what was heard: its mirrored end pushes them out, or the samples `push`."""
-        push = mirrored(self.recent, DELAY) if push is None else push
-        if self.hold:
-            return self.push(push.reshape(-1, HOP_LENGTH))
-        if not self.n_heard:
-            return self.model.silence(0)
-        rows, _ = self.model.rows(push, self.state)
-        n_due, self.n_heard = min(self.n_heard, DELAY_HOPS), 0
-        return rows[DELAY_HOPS - n_due :]
+    def end(self, rest: np.ndarray) -> Iterator[np.ndarray]:
+        """The last rows of a signal. `rest` is its last part of a hop, which was not pushed."""
+        # The mirrored end first completes the last hop, then pushes the last three hops out.
+        n_missing = -len(rest) % HOP_LENGTH
+        mirrored = mirrored_end(np.concatenate([self.recent, rest]), n_missing + DELAY)
+        yield self.push(np.concatenate([rest, mirrored[:n_missing]]).reshape(-1, HOP_LENGTH))
+        yield self._flush(mirrored[n_missing:])
+
+    def _hear(self, samples: np.ndarray) -> np.ndarray:
+        """The rows that come out when the network hears these hops."""
+        rows, self.state = self.model.rows(samples, self.state)
+        return self._due(rows)
+
+    def _pause(self, samples: np.ndarray) -> np.ndarray:
+        """The rows that come out at a pause: those still to come, then silence."""
+        n_hops = len(samples) // HOP_LENGTH
+        return np.concatenate([self._flush(mirrored_end(self.recent, DELAY)), silent_rows(n_hops)])
+
+    def _flush(self, samples: np.ndarray) -> np.ndarray:
+        """The rows still to come, which `samples` push out; the network's state does not change."""
+        if not self.n_pending:
+            return silent_rows(0)
+        # `samples` were never recorded: the state behind them is dropped.
+        rows, _ = self.model.rows(samples, self.state)
+        n_pending, self.n_pending = self.n_pending, 0
+        return rows[DELAY_HOPS - n_pending :]
 
     def _due(self, rows: np.ndarray) -> np.ndarray:
-        """Without the first three: they are about hops before the last pause, which came out then."""
-        n_old = max(0, DELAY_HOPS - self.n_heard)
-        self.n_heard += len(rows)
+        """Without the first ones that are about hops before the last pause: they came out then."""
+        n_old = DELAY_HOPS - self.n_pending
+        self.n_pending = min(DELAY_HOPS, self.n_pending + len(rows))
         return rows[n_old:]
 
 
-def is_quiet(noisy: np.ndarray) -> np.ndarray:
-    """Which hops of a signal `[T]` are muted and not heard: `[ceil(T / 480)]`.
+class RuntimeStream(DeepFilterStream):
+    """The same with pauses as upstream's runtime has them, to compare with it.
 
-    >>> is_quiet(np.repeat([0.0, 0.1], 480))
-    array([ True, False])
+    The runtime stands still at a pause. The last 30 ms before a pause come out behind it.
     """
-    return _quiet(to_hops(noisy))
+
+    def _pause(self, samples: np.ndarray) -> np.ndarray:
+        return self._due(silent_rows(len(samples) // HOP_LENGTH))
+
+    def _flush(self, samples: np.ndarray) -> np.ndarray:
+        return self.push(samples.reshape(-1, HOP_LENGTH))
 
 
-def to_hops(signal: np.ndarray) -> np.ndarray:
-    """`[ceil(T / 480), 480]`; the end is mirrored, since behind zeros the network takes the last 10 ms for silence, too."""
-    return np.concatenate([signal, mirrored(signal, -len(signal) % HOP_LENGTH)]).reshape(
-        -1, HOP_LENGTH
-    )
-
-
-def mirrored(heard: np.ndarray, length: int) -> np.ndarray:
-    """The last `length` samples backwards; silence lies before the first."""
-    return np.pad(heard, (max(0, length - len(heard)), 0))[::-1][:length]
-
-
-def _quiet(hops: np.ndarray) -> np.ndarray:
-    return np.square(hops).mean(axis=1) < QUIET_POWER
+def open_stream(model: DeepFilter) -> DeepFilterStream:
+    """A stream with pauses as the model's settings want them."""
+    return RuntimeStream(model) if model.settings.hold_at_pauses else DeepFilterStream(model)

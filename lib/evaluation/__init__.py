@@ -1,4 +1,4 @@
 """What the restorer did to the voice: scores, charts, baselines, safety, listening.
 
-May import: all packages above.
+May import: runtime, tracking, audio, deepfilter, metrics, figures, corpus, inference.
 """

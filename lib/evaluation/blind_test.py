@@ -1,7 +1,8 @@
-"""Blind listening tests as one HTML file each: ABX, and ratings from 0 to 100 beside an open reference; and what answers say.
+"""Blind listening tests: the order of a page, the answers that it saves, and their statistics.
 
-A page holds its sounds in an order drawn from a seed, and no name of a system: only who has the seed can read the answers.
-It plays from disk and inside the MLflow UI, whose frame blocks downloads: there the answers are shown as text to copy.
+A page plays its sounds in an order that is drawn from a seed, and names no system: only the seed
+tells which answer is about which. A page plays from disk and inside the MLflow UI. The UI's frame
+blocks downloads; there the page shows the answers as text to copy.
 """
 
 import json
@@ -14,98 +15,138 @@ import scipy.stats
 
 from lib.metrics import stats
 
-REFERENCE, ANCHOR = "clean", "anchor"
+REFERENCE = "clean"
+ANCHOR = "anchor"
 
 
 def abx_order(
     item_ids: Sequence[str], systems: tuple[str, str], n_repeats: int, seed: int
 ) -> list[dict]:
-    """The trials: `item_id`, which system `a`, `b` and `x` are. Everything follows from the seed.
+    """The trials of an ABX test: `item_id`, and which system `a`, `b` and `x` are.
+
+    Args:
+        n_repeats: trials of each item.
 
     >>> [sorted(trial) for trial in abx_order(["one"], ("enhanced", "restored"), 2, seed=0)]
     [['a', 'b', 'item_id', 'x'], ['a', 'b', 'item_id', 'x']]
     """
+    # The second number keeps the two kinds of tests apart: one seed must not link them.
     rng = np.random.default_rng([seed, 1])
     trials = []
     for item_id in [item_id for item_id in item_ids for _ in range(n_repeats)]:
+        # Which system is A is drawn anew for each trial, and so is X.
         a, b = rng.permutation(systems).tolist()
         trials.append({"item_id": item_id, "a": a, "b": b, "x": (a, b)[rng.integers(2)]})
     return [trials[i] for i in rng.permutation(len(trials))]
 
 
 def rating_order(item_ids: Sequence[str], systems: Sequence[str], seed: int) -> list[dict]:
-    """The screens: `item_id`, and `systems` in the order of their letters, the hidden reference and the anchor among them."""
+    """The screens of a rating test: `item_id`, and `systems` in the order of their letters.
+
+    The hidden reference and the anchor are among the systems.
+
+    >>> sorted(rating_order(["one"], ["restored"], seed=0)[0]["systems"])
+    ['anchor', 'clean', 'restored']
+    """
     rng = np.random.default_rng([seed, 2])
-    hidden = [*systems, REFERENCE, ANCHOR]
+    rated = [*systems, REFERENCE, ANCHOR]
     screens = [
-        {"item_id": item_id, "systems": rng.permutation(hidden).tolist()} for item_id in item_ids
+        {"item_id": item_id, "systems": rng.permutation(rated).tolist()} for item_id in item_ids
     ]
     return [screens[i] for i in rng.permutation(len(screens))]
 
 
+def order_of(answers: Mapping) -> list[dict]:
+    """The trials or screens that a listener's answers are about."""
+    items, systems, seed = answers["items"], answers["systems"], answers["seed"]
+    if answers["kind"] == "abx":
+        return abx_order(items, tuple(systems), answers["n_repeats"], seed)
+    return rating_order(items, systems, seed)
+
+
 def read_answers(path: str | Path) -> dict:
-    """Answers that a page saved. Raises `ValueError` if the file holds none, or not all."""
+    """The answers of one listener, from the file that a page saved.
+
+    Returns: kind (abx or rating), title, seed, items, systems, listener, and the answers in the
+        order of `order_of`.
+
+    Raises:
+        ValueError: the file holds no answers, or not all.
+    """
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, answers = saved["kind"], saved["answers"]
-        n_wanted = len(order_of(saved))
+        # The page does not say what it played: that follows from its seed again.
+        n_expected = len(order_of(saved))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: no answers of a blind test ({type(error).__name__})") from None
-    if len(answers) != n_wanted:
+    if len(answers) != n_expected:
         raise ValueError(
-            f"{path}: {len(answers)} answers of a {kind} test, expected {n_wanted}: finish the page first"
+            f"{path}: {len(answers)} of {n_expected} answers of the test `{kind}`: "
+            "finish the page first"
         )
     return saved
 
 
-def abx_result(said: Sequence[Mapping]) -> dict:
-    """How often X was found by all listeners, and how probable that many are by guessing (exact binomial test, one-sided).
+def abx_result(listeners: Sequence[Mapping]) -> dict[str, float]:
+    """How often all listeners found X, and how probable that many right answers are by guessing.
 
     Args:
-        said: from `read`, one of each listener.
+        listeners: the answers of each, from `read_answers`.
 
-    Returns: n_listeners, n_trials, n_right, share, low and high (Clopper-Pearson, 95 %), p_value.
+    Returns: n_listeners, n_trials, n_right, share (right of all trials), low and high (its 95 %
+        interval after Clopper and Pearson), p_value (exact binomial test, one-sided).
     """
     right = [
         answer == ("a" if trial["x"] == trial["a"] else "b")
-        for saved in said
-        for trial, answer in zip(order_of(saved), saved["answers"], strict=True)
+        for answers in listeners
+        for trial, answer in zip(order_of(answers), answers["answers"], strict=True)
     ]
+    # Guessing finds X in half of the trials.
     n_right, n_trials = sum(right), len(right)
     low, high = scipy.stats.binomtest(n_right, n_trials).proportion_ci(0.95)
-    p_value = scipy.stats.binomtest(n_right, n_trials, 0.5, alternative="greater").pvalue
+    guessing = scipy.stats.binomtest(n_right, n_trials, 0.5, alternative="greater")
     return {
-        "n_listeners": len(said), "n_trials": n_trials, "n_right": n_right, "share": n_right / n_trials,
-        "low": low, "high": high, "p_value": p_value,
-    }  # fmt: skip
+        "n_listeners": len(listeners),
+        "n_trials": n_trials,
+        "n_right": n_right,
+        "share": n_right / n_trials,
+        "low": low,
+        "high": high,
+        "p_value": guessing.pvalue,
+    }
 
 
-def ratings(said: Sequence[Mapping]) -> pd.DataFrame:
-    """One row for each listener, item and system: listener (its number), item_id, system, rating (0 to 100)."""
+def ratings(listeners: Sequence[Mapping]) -> pd.DataFrame:
+    """A row for each listener, item and system: listener (a number), item_id, system, rating.
+
+    Args:
+        listeners: the answers of each, from `read_answers`; ratings are 0 to 100.
+    """
     rows = []
-    for listener, saved in enumerate(said):
-        for screen, values in zip(order_of(saved), saved["answers"], strict=True):
-            named = zip(screen["systems"], values, strict=True)
-            rows += [(listener, screen["item_id"], name, float(value)) for name, value in named]
+    for listener, answers in enumerate(listeners):
+        for screen, values in zip(order_of(answers), answers["answers"], strict=True):
+            for system, value in zip(screen["systems"], values, strict=True):
+                rows.append((listener, screen["item_id"], system, float(value)))
     return pd.DataFrame(rows, columns=["listener", "item_id", "system", "rating"])
 
 
 def rating_result(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Mean rating of each system with its 95 % bootstrap interval over items; columns system, rating, low, high, n_items.
+    """Mean rating of each system, with its 95 % bootstrap interval over items.
 
-    What listeners say of one item is no news of another: their ratings of it count as one, by their mean.
+    Several ratings of an item are no independent observations: their mean counts once.
+
+    Args:
+        table: from `ratings`.
+        seed: of the bootstrap.
+
+    Returns: columns system, rating, low, high, n_items, the lowest rating first.
     """
     rows = []
     for system, part in table.groupby("system"):
-        of_item = part.groupby("item_id").rating.mean()
-        rows.append(
-            (system, of_item.mean(), *stats.bootstrap_interval(of_item, seed), len(of_item))
-        )
-    found = pd.DataFrame(rows, columns=["system", "rating", "low", "high", "n_items"])
-    return found.sort_values("rating", ignore_index=True)
-
-
-def order_of(saved: Mapping) -> list[dict]:
-    if saved["kind"] == "abx":
-        return abx_order(saved["items"], tuple(saved["systems"]), saved["n_repeats"], saved["seed"])
-    return rating_order(saved["items"], saved["systems"], saved["seed"])
+        # Listeners of one item hear the same sound: items are the sample, not ratings.
+        item_means = part.groupby("item_id").rating.mean()
+        low, high = stats.bootstrap_interval(item_means, seed)
+        rows.append((system, item_means.mean(), low, high, len(item_means)))
+    columns = ["system", "rating", "low", "high", "n_items"]
+    return pd.DataFrame(rows, columns=columns).sort_values("rating", ignore_index=True)

@@ -1,47 +1,33 @@
-"""Charts of a training and of scores: each function returns one `Figure`, none shows or saves it."""
+"""Charts of scores: each function returns a `Figure`, and none shows or saves it."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lib.evaluation import summary
 from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, grid, styled
 from lib.metrics import labels, registry, stats
 
+BETTER, WORSE, UNDECIDED = CYCLE[0], CYCLE[1], "#666666"  # colours
+N_BINS = 30  # of a histogram; an even number makes zero an edge
+
 
 @styled
 def paired_differences(table: pd.DataFrame, title: str = "restored against enhanced") -> Figure:
-    """Paired differences with their 95 % intervals, a row for each metric in its own unit; right of the line is better.
+    """Paired differences with their 95 % intervals, a row for each metric; right is better.
 
     Args:
-        table: as from `evaluation.summary`: an index of metrics, columns `difference low high n_items`.
+        table: as from `summary.summary`: an index of metrics, columns `difference low high
+            n_items`.
     """
     figure, axes = blank(max(len(table), 1), 1, height=1.5 + 0.72 * max(len(table), 2))
     if not len(table):
         explain_empty(axes[0], "no scores")
     for ax, (metric, row) in zip(axes, table.iterrows(), strict=False):
-        sign = registry.SIGN[metric]
-        mean, low, high = row["difference"], row["low"], row["high"]
-        sides = np.sign([sign * low, sign * high])
-        colour = CYCLE[0] if min(sides) > 0 else CYCLE[1] if max(sides) < 0 else "#666666"
-        label, unit, digits = labels.LABELS.get(metric, (metric, "", 2))
-        ax.axvline(0, color="black", linewidth=1)
-        if np.isfinite([mean, low, high]).all():
-            ax.plot([low, high], [0, 0], color=colour, linewidth=4, solid_capstyle="butt")
-            ax.plot([mean], [0], "o", color=colour, markersize=11)
-            reach = 1.15 * max(abs(low), abs(high), 1e-9)
-            ax.set_xlim(
-                -sign * reach, sign * reach
-            )  # a metric that is better when lower runs from right to left
-        text = f"{mean:+.{digits}f} {unit}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
-        ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", color=colour)
-        ax.set_yticks([0], [label])
-        ax.tick_params(left=False, labelsize=12)
-        ax.tick_params(axis="x", labelsize=9, pad=1)
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.spines[["left", "bottom"]].set_visible(False)
+        _draw_difference(ax, metric, row["difference"], row["low"], row["high"])
     if len(table):
         n = int(table["n_items"].max())
         axes[-1].set_xlabel(f"← worse      mean difference, 95 % interval, {n} items      better →")
@@ -49,104 +35,118 @@ def paired_differences(table: pd.DataFrame, title: str = "restored against enhan
     return figure
 
 
+def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float) -> None:
+    sign = registry.SIGN[metric]
+    # An interval on both sides of zero decides nothing.
+    sides = np.sign([sign * low, sign * high])
+    colour = BETTER if min(sides) > 0 else WORSE if max(sides) < 0 else UNDECIDED
+    label, unit, digits = labels.LABELS.get(metric, labels.Label(metric))
+    ax.axvline(0, color="black", linewidth=1)
+    if np.isfinite([mean, low, high]).all():
+        ax.plot([low, high], [0, 0], color=colour, linewidth=4, solid_capstyle="butt")
+        ax.plot([mean], [0], "o", color=colour, markersize=11)
+        reach = 1.15 * max(abs(low), abs(high), 1e-9)
+        # The axis of a metric that is better when lower runs from right to left.
+        ax.set_xlim(-sign * reach, sign * reach)
+    # Numbers beside the bar: each row has a scale of its own.
+    text = f"{mean:+.{digits}f} {unit}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
+    ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", color=colour)
+    ax.set_yticks([0], [label])
+    ax.tick_params(left=False, labelsize=12)
+    ax.tick_params(axis="x", labelsize=9, pad=1)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.spines[["left", "bottom"]].set_visible(False)
+
+
 @styled
 def distributions(
-    scores: pd.DataFrame, names: Sequence[str], title: str = "restored - enhanced, item by item"
+    scores: pd.DataFrame,
+    metrics: Sequence[str],
+    title: str = "restored - enhanced, item by item",
 ) -> Figure:
-    """How the paired differences of each score are spread: what gained is blue, what lost orange, the mean a line.
+    """Histograms of the paired differences of each score; gains are blue, losses orange.
 
     Args:
-        scores: long, as `scoring.score_table` gives it: columns `item_id`, `system` and `names`.
+        scores: a score table (see `lib.evaluation.summary`) with the columns `metrics`.
+        metrics: a panel each.
     """
-    figure, axes = grid(len(names))
-    for ax, name in zip(axes, names, strict=False):
-        wide = scores.pivot(index="item_id", columns="system", values=name).reindex(
-            columns=["restored", "enhanced"]
-        )
-        gain = (wide["restored"] - wide["enhanced"]).to_numpy(float)
-        gain = gain[np.isfinite(gain)]
-        label, unit, digits = labels.LABELS.get(name, (name, "", 2))
-        ax.set_title(f"{label} ({unit})" if unit else label, loc="left")
-        if not len(gain):
-            explain_empty(ax, "no values")
-            continue
-        reach = max(np.abs(np.quantile(gain, [0.01, 0.99]))) or 1.0
-        edges = np.linspace(-reach, reach, 2 * 15 + 1)  # zero is an edge
-        counts, _ = np.histogram(gain.clip(-reach, reach), edges)
-        sides = np.sign(registry.SIGN[name] * (edges[:-1] + edges[1:]))
-        ax.bar(
-            edges[:-1],
-            counts,
-            np.diff(edges),
-            align="edge",
-            color=np.where(sides > 0, CYCLE[0], CYCLE[1]),
-        )
-        ax.axvline(gain.mean(), color="black", linewidth=1.5)
-        worse = np.mean(registry.SIGN[name] * gain < 0)
-        ax.text(0.98, 0.95, f"mean {gain.mean():+.{digits}f}\n{100 * worse:.0f} % worse", transform=ax.transAxes, ha="right",
-                va="top", fontsize=10)  # fmt: skip
-        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        ax.set_ylim(0, 1.25 * max(counts))
-    for ax in axes[:: 2 if len(names) == 4 else 3]:
+    figure, axes = grid(len(metrics))
+    for ax, metric in zip(axes, metrics, strict=False):
+        wide = scores.pivot(index="item_id", columns="system", values=metric)
+        wide = wide.reindex(columns=["restored", "enhanced"])
+        differences = (wide["restored"] - wide["enhanced"]).to_numpy(float)
+        _draw_distribution(ax, metric, differences[np.isfinite(differences)])
+    n_columns = 2 if len(metrics) == 4 else 3
+    for ax in axes[::n_columns]:
         ax.set_ylabel("items")
     figure.suptitle(title)
     return figure
 
 
+def _draw_distribution(ax: Axes, metric: str, differences: np.ndarray) -> None:
+    ax.set_title(labels.label(metric), loc="left")
+    if not len(differences):
+        explain_empty(ax, "no values")
+        return
+    # Single items far out are drawn in the last bar, so that the others are not squeezed.
+    reach = max(np.abs(np.quantile(differences, [0.01, 0.99]))) or 1.0
+    edges = np.linspace(-reach, reach, N_BINS + 1)
+    counts, _ = np.histogram(differences.clip(-reach, reach), edges)
+    gains = np.sign(registry.SIGN[metric] * (edges[:-1] + edges[1:])) > 0
+    colours = np.where(gains, BETTER, WORSE)
+    ax.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)
+    ax.axvline(differences.mean(), color="black", linewidth=1.5)
+    worse = np.mean(registry.SIGN[metric] * differences < 0)
+    digits = labels.LABELS.get(metric, labels.Label(metric)).decimals
+    text = f"mean {differences.mean():+.{digits}f}\n{100 * worse:.0f} % worse"
+    ax.text(0.98, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.set_ylim(0, 1.25 * max(counts))
+
+
 @styled
 def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str = "") -> Figure:
-    """Mean score of each system with its 95 % bootstrap interval against `by`; many numbers are taken in five classes.
+    """Mean score of each system with its 95 % bootstrap interval, against the values of a column.
 
     Clean is left out: its score is the same everywhere, and far off.
 
     Args:
-        scores: long, as `scoring.score_table` gives it: columns `system`, `by` and `metric`.
+        scores: a score table (see `lib.evaluation.summary`) with the columns `by` and `metric`.
+        metric: the score.
+        by: the column; many different numbers make five classes.
     """
     figure, axes = blank(1, 1)
     ax = axes[0]
-    scores = scores[
-        np.isfinite(scores[metric].to_numpy(float))
-        & scores[by].notna()
-        & (scores["system"] != "clean")
-    ]
+    shown = np.isfinite(scores[metric].to_numpy(float)) & scores[by].notna()
+    scores = scores[shown & (scores["system"] != "clean")]
     systems = [name for name in COLOURS if (scores["system"] == name).any()]
-    groups, names = summary.value_classes(scores[by])
-    counted = [0] * len(names)
+    classes, names = summary.value_classes(scores[by])
+    n_values = [0] * len(names)
     for i, system in enumerate(systems):
-        at, means, intervals = [], [], []
-        for place in range(len(names)):
-            values = scores.loc[(scores["system"] == system) & (groups == place), metric].to_numpy(
-                float
-            )
-            counted[place] = max(counted[place], len(values))
+        positions, means, intervals = [], [], []
+        for k in range(len(names)):
+            chosen = (scores["system"] == system) & (classes == k)
+            values = scores.loc[chosen, metric].to_numpy(float)
+            n_values[k] = max(n_values[k], len(values))
             if len(values):
-                at.append(place + 0.08 * (i - (len(systems) - 1) / 2))
+                # Side by side, so that the intervals do not cover each other.
+                positions.append(k + 0.08 * (i - (len(systems) - 1) / 2))
                 means.append(values.mean())
                 intervals.append(stats.bootstrap_interval(values, seed=0, n_bootstrap=1000))
+        # matplotlib wants the distances to the mean.
         errors = np.abs(np.array(intervals).T - means)
         form = "o-" if pd.api.types.is_numeric_dtype(scores[by]) else "o"
-        ax.errorbar(
-            at,
-            means,
-            errors,
-            fmt=form,
-            color=COLOURS[system],
-            capsize=3,
-            linewidth=1.5,
-            label=system,
-        )
+        look = {"color": COLOURS[system], "capsize": 3, "linewidth": 1.5, "label": system}
+        ax.errorbar(positions, means, errors, fmt=form, **look)
     if systems:
-        ax.set_xticks(
-            range(len(names)), [f"{name}\nn = {n}" for name, n in zip(names, counted, strict=True)]
-        )
+        ticks = [f"{name}\nn = {n}" for name, n in zip(names, n_values, strict=True)]
+        ax.set_xticks(range(len(names)), ticks)
         ax.legend(ncols=len(systems), loc="lower left", bbox_to_anchor=(0, 1))
     else:
         explain_empty(ax, "no scores")
-    label, unit, _ = labels.LABELS.get(metric, (metric, "", 2))
-    ax.set_ylabel(f"{label} ({unit})" if unit else label)
-    ax.set_title(
-        f"{'higher' if registry.SIGN[metric] > 0 else 'lower'} is better", loc="right", fontsize=11
-    )
+    better = "higher" if registry.SIGN[metric] > 0 else "lower"
+    ax.set_title(f"{better} is better", loc="right", fontsize=11)
+    ax.set_ylabel(labels.label(metric))
     ax.set_xlabel({"snr_db": "SNR (dB)"}.get(by, by))
     figure.suptitle(title)
     return figure

@@ -1,7 +1,7 @@
-"""What scores say: of each system, by class of recording, of the best and the worst items, and of what is missing.
+"""Statistics of a score table: means and differences of systems, classes, the worst and best items.
 
-Scores come as a long table: a row for each item and system, the columns `item_id system snr_db speaker noise` and one
-for each metric of `lib.metrics.registry`.
+A score table has a row for each item and system: the columns `item_id system snr_db speaker noise`
+and one for each metric of `lib.metrics.registry`.
 """
 
 import itertools
@@ -12,43 +12,64 @@ import pandas as pd
 from lib.metrics import labels, registry, stats
 
 SYSTEMS = ("noisy", "enhanced", "restored", "clean")  # the order of tables, players and keys
+N_CLASSES = 5  # of a column with many numbers
+# Columns of a summary beside the means of the systems.
+STATISTICS = ["difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]
+HEAD = ["difference", "interval", "p", "made better", "worse", "gap closed", "items"]
 
 
 def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.DataFrame:
-    """One row for each metric, over the items for which both `restored` and `enhanced` have that score.
+    """A row for each metric, over the items for which both restored and enhanced have that score.
 
-    Columns: the mean of each system; `difference`, the mean of restored - enhanced, between `low` and `high`, its 95 %
-    bootstrap interval over items; `p_value` (Wilcoxon's signed-rank test, corrected for the number of metrics after Holm);
-    `better` and `worse`, the shares of items that restoring made so; `gap_closed`, a ratio of means (NaN where clean has no
-    finite score, or no better one than enhanced); `n_items`.
+    Args:
+        scores: a score table.
+        seed: of the bootstrap.
+        n_bootstrap: resamples behind each interval.
+
+    Returns: an index of metrics, and the columns
+
+        - the mean of each system;
+        - difference: the mean of restored - enhanced; low, high: its 95 % bootstrap interval over
+          items;
+        - p_value: Wilcoxon's signed-rank test, corrected after Holm for the number of metrics;
+        - better, worse: the shares of items that restoring made better and worse;
+        - gap_closed: a ratio of means (NaN where clean has no finite score, or none that is better
+          than that of enhanced);
+        - n_items.
 
     Raises:
         ValueError: an item and system have two rows.
     """
-    table = _compared(scores, seed, n_bootstrap)
+    table = _compare_systems(scores, seed, n_bootstrap)
     return table.assign(p_value=stats.holm(table["p_value"]))
 
 
 def summary_by(
     scores: pd.DataFrame, column: str, seed: int, n_bootstrap: int = 2000
 ) -> pd.DataFrame:
-    """A `summary` for each class of `column` (`snr_db`, in five classes if many; `speaker`; `noise`); p values corrected for all.
+    """A `summary` for each class of a column; p values are corrected for all rows together.
 
-    Columns: `column`, metric, and those of `summary`.
+    Args:
+        column: `snr_db`, `speaker` or `noise`; many different numbers make five classes.
+
+    Returns: the columns `column`, metric, and those of `summary`.
     """
     groups, names = value_classes(scores[column])
-    parts = {
-        name: _compared(scores[groups == i], seed, n_bootstrap) for i, name in enumerate(names)
+    tables = {
+        name: _compare_systems(scores[groups == i], seed, n_bootstrap)
+        for i, name in enumerate(names)
     }
-    table = pd.concat(parts, names=[column, "metric"]).reset_index()
+    table = pd.concat(tables, names=[column, "metric"]).reset_index()
     return table.assign(p_value=stats.holm(table["p_value"]))
 
 
 def extremes(scores: pd.DataFrame, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The `n` items that restoring made worst and best, the most extreme first: item_id, gain, and what each score gained.
+    """The `n` items that restoring made worst and best, the most extreme first.
 
-    `gain` is the mean over LSD, MCD and PESQ of restored - enhanced, turned so that more is better and divided by the standard
-    deviation over all items. Items that lack one of them are left out.
+    Returns: two tables with the columns item_id, gain, and the gain of each score. The gain of a
+        score is restored - enhanced, with the sign with which more is better; `gain` is the mean of
+        LSD's, MCD's and PESQ's in standard deviations over all items. Items that lack one of them
+        are left out.
     """
     gains = {}
     for name in [name for name in registry.SELECTION if name in scores]:
@@ -56,112 +77,117 @@ def extremes(scores: pd.DataFrame, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         gains[name] = registry.SIGN[name] * (wide["restored"] - wide["enhanced"])
     gains = pd.DataFrame(gains)
     gains = gains[np.isfinite(gains).all(axis=1)]
+    # Scores have different units: standard deviations make them one number.
     spread = gains.std().replace(0.0, np.nan)
     gains.insert(0, "gain", (gains / spread).mean(axis=1).fillna(0.0))
+    # Stable: items with equal gains keep their order.
     ordered = gains.sort_values("gain", kind="stable").reset_index()
     return ordered.head(n), ordered.iloc[::-1].head(n).reset_index(drop=True)
 
 
 def missing_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores that could not be computed, by name: item_id, system, metric."""
-    long = scores.melt(
-        ["item_id", "system"], [name for name in registry.ALL if name in scores], "metric"
-    )
+    """Scores that could not be computed: columns item_id, system, metric."""
+    metrics = [name for name in registry.ALL if name in scores]
+    long = scores.melt(["item_id", "system"], metrics, "metric")
     return long.loc[long.value.isna(), ["item_id", "system", "metric"]].reset_index(drop=True)
 
 
-def value_classes(column: pd.Series, most: int = 10) -> tuple[pd.Series, list[str]]:
-    """The class of each value (0, 1, ...) and the names of the classes: five ranges where there are more than `most` numbers."""
-    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= most:
-        names = sorted(column.unique())
-        groups = column.map({name: i for i, name in enumerate(names)})
-        return groups, [f"{name:g}" if isinstance(name, float) else str(name) for name in names]
-    edges = np.linspace(column.min(), column.max(), 6)
-    groups = pd.Series(np.clip(np.digitize(column, edges) - 1, 0, 4), index=column.index)
-    return groups, [f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)]
+def value_classes(column: pd.Series, max_values: int = 10) -> tuple[pd.Series, list[str]]:
+    """The class of each value (0, 1, ...), and the names of the classes.
+
+    Each value is a class of its own; more than `max_values` different numbers are five ranges.
+
+    >>> classes, names = value_classes(pd.Series([5.0, -5.0, 5.0]))
+    >>> classes.tolist(), names
+    ([1, 0, 1], ['-5', '5'])
+    """
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= max_values:
+        values = sorted(column.unique())
+        classes = column.map({value: i for i, value in enumerate(values)})
+        return classes, [f"{v:g}" if isinstance(v, float) else str(v) for v in values]
+    edges = np.linspace(column.min(), column.max(), N_CLASSES + 1)
+    numbers = np.clip(np.digitize(column, edges) - 1, 0, N_CLASSES - 1)
+    names = [f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)]
+    return pd.Series(numbers, index=column.index), names
 
 
 def as_restored(scores: pd.DataFrame, system: str) -> pd.DataFrame:
-    """The scores with another system in the place of `restored`: one of several runs that are judged at once."""
+    """The scores with `system` in the place of restored, without the other runs' systems.
+
+    >>> table = pd.DataFrame({"system": ["enhanced", "restored", "run B"], "pesq": [2.0, 2.5, 3.0]})
+    >>> as_restored(table, "run B").to_dict("list")
+    {'system': ['enhanced', 'restored'], 'pesq': [2.0, 3.0]}
+    """
+    # Systems that are no signal of the chain are other runs.
     others = set(scores.system) - {*SYSTEMS, system} | ({"restored"} - {system})
     return scores[~scores.system.isin(others)].replace({"system": {system: "restored"}})
-
-
-def _compared(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame:
-    rows = {}
-    for metric in [name for name in registry.ALL if name in scores]:
-        table = scores.pivot(index="item_id", columns="system", values=metric).reindex(
-            columns=list(SYSTEMS)
-        )
-        table = table[np.isfinite(table["restored"]) & np.isfinite(table["enhanced"])]
-        gain = table["restored"] - table["enhanced"]
-        low, high = stats.bootstrap_interval(gain, seed, n_bootstrap)
-        has_gap = registry.SIGN[metric] * (table["clean"].mean() - table["enhanced"].mean()) > 0
-        rows[metric] = {
-            **table.mean(),
-            "difference": gain.mean(),
-            "low": low,
-            "high": high,
-            "p_value": stats.signed_rank(gain),
-            "better": (registry.SIGN[metric] * gain > 0).mean(),
-            "worse": (registry.SIGN[metric] * gain < 0).mean(),
-            "gap_closed": stats.gap_closed(table["restored"], table["enhanced"], table["clean"])
-            if has_gap
-            else np.nan,
-            "n_items": len(table),
-        }
-    columns = [
-        *SYSTEMS,
-        "difference",
-        "low",
-        "high",
-        "p_value",
-        "better",
-        "worse",
-        "gap_closed",
-        "n_items",
-    ]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
 
 
 def as_text(table: pd.DataFrame) -> str:
     """A `summary` for the terminal; arrows show the better direction."""
     lines = cells(table)
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = []
-    for first, *others in lines:
-        padded = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        text.append("  ".join([first.ljust(widths[0]), *padded]).rstrip())
+    for name, *values in lines:
+        padded = [cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True)]
+        text.append("  ".join([name.ljust(widths[0]), *padded]).rstrip())
     return "\n".join([headline(table), "", *text])
 
 
 def headline(table: pd.DataFrame) -> str:
-    """What a `summary` is of."""
-    numbers = sorted(set(table["n_items"]))
-    n = (
-        " to ".join(str(n) for n in (numbers if len(numbers) < 2 else [numbers[0], numbers[-1]]))
-        or "no"
+    """The number of items of a `summary`, and what its difference is."""
+    counts = sorted(set(table["n_items"]))
+    shown = counts if len(counts) < 2 else [counts[0], counts[-1]]
+    n_items = " to ".join(str(count) for count in shown) or "no"
+    return (
+        f"{n_items} items; difference: restored - enhanced, paired, "
+        "with its 95 % bootstrap interval"
     )
-    return f"{n} items; difference: restored - enhanced, paired, with its 95 % bootstrap interval"
 
 
 def cells(table: pd.DataFrame) -> list[list[str]]:
-    """The lines of a summary as text, the head first."""
-    lines = [
-        ["", *SYSTEMS, "difference", "interval", "p", "made better", "worse", "gap closed", "items"]
-    ]
+    """The lines of a `summary` as text, the head first."""
+    lines = [["", *SYSTEMS, *HEAD]]
     for metric, row in table.iterrows():
-        interval = (
-            f"[{labels.number(row['low'], metric, '+')}, {labels.number(row['high'], metric, '+')}]"
+        arrow = "↑" if registry.SIGN[metric] > 0 else "↓"
+        means = [labels.number(row[system], metric) for system in SYSTEMS]
+        difference, low, high = (
+            labels.number(row[name], metric, "+") for name in ("difference", "low", "high")
         )
         shares = [_percent(row[name]) for name in ("better", "worse", "gap_closed")]
-        arrow = "↑" if registry.SIGN[metric] > 0 else "↓"
-        means = [labels.number(row[name], metric) for name in SYSTEMS]
-        found = [labels.number(row["difference"], metric, "+"), interval, _p_value(row["p_value"])]
-        lines.append(
-            [f"{arrow} {labels.label(metric)}", *means, *found, *shares, f"{row['n_items']:.0f}"]
-        )
+        test = [difference, f"[{low}, {high}]", _p_value(row["p_value"])]
+        n_items = f"{row['n_items']:.0f}"
+        lines.append([f"{arrow} {labels.label(metric)}", *means, *test, *shares, n_items])
     return lines
+
+
+def _compare_systems(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame:
+    """A `summary` whose p values are not corrected."""
+    rows = {}
+    for metric in [name for name in registry.ALL if name in scores]:
+        wide = scores.pivot(index="item_id", columns="system", values=metric)
+        wide = wide.reindex(columns=list(SYSTEMS))
+        # The same items for each system, so that means and differences agree.
+        wide = wide[np.isfinite(wide["restored"]) & np.isfinite(wide["enhanced"])]
+        sign, difference = registry.SIGN[metric], wide["restored"] - wide["enhanced"]
+        low, high = stats.bootstrap_interval(difference, seed, n_bootstrap)
+        # A share of a gap is meaningless where clean is not better than enhanced.
+        gap_closed = np.nan
+        if sign * (wide["clean"].mean() - wide["enhanced"].mean()) > 0:
+            gap_closed = stats.gap_closed(wide["restored"], wide["enhanced"], wide["clean"])
+        rows[metric] = {
+            **wide.mean(),
+            "difference": difference.mean(),
+            "low": low,
+            "high": high,
+            "p_value": stats.signed_rank(difference),
+            "better": (sign * difference > 0).mean(),
+            "worse": (sign * difference < 0).mean(),
+            "gap_closed": gap_closed,
+            "n_items": len(wide),
+        }
+    columns = [*SYSTEMS, *STATISTICS]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
 
 
 def _percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of the timbre profile, on the ERB scale."""
+"""Figures of the timbre profile, on the ERB scale."""
 
 from collections.abc import Sequence
 
@@ -10,44 +10,41 @@ from matplotlib.axes import Axes
 from lib.evaluation import summary, timbre
 from lib.figures.base import COLOURS, Figure, blank, explain_empty, styled
 
+MAX_CLASSES = 5  # small panels beside each other
+WIDE_TICKS = (100, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
+NARROW_TICKS = (250, 1000, 4000, 16_000)  # Hz
+
 
 @styled
 def profile_figure(table: pd.DataFrame, title: str = "") -> Figure:
-    """What DeepFilterNet3 took of each ERB band: the medians over pairs for each SNR, and below them each with its quartiles.
+    """The change of each ERB band by DeepFilterNet3: medians for each SNR, below with quartiles.
 
-    Dotted where less than half of the pairs hold anything: there it is another population.
+    A line is dotted where less than half of the pairs count: it is about other recordings there.
 
     Args:
-        table: as from `profile`: columns `snr_db hz low median high n_pairs`.
+        table: as from `timbre.profile`: columns `snr_db hz low median high n_pairs`.
     """
     groups = list(table.groupby("snr_db"))
-    figure, axes = blank(2, max(len(groups), 1), height=7.2, sharey="row", height_ratios=[3, 2])
-    grid, (whole, *unused) = axes[0].get_gridspec(), axes[: max(len(groups), 1)]
-    for ax in unused:
-        ax.remove()
-    whole.set_subplotspec(grid[0, :])
+    figure, wide, small = _panels(len(groups), max(len(groups), 1), wide_rows=1)
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(len(groups), 1)))
-    for (snr_db, rows), ax, colour in zip(groups, axes[len(axes) // 2 :], colours, strict=False):
-        many = rows["n_pairs"] >= rows["n_pairs"].max() / 2
-        hz, median = _erb(rows["hz"]), rows["median"].where(many)
-        whole.plot(hz, median, color=colour, label=f"{snr_db:g} dB SNR", marker="o", markersize=4)
+    for (snr_db, rows), ax, colour in zip(groups, small, colours, strict=False):
+        # Recordings with a low bandwidth drop out at the upper bands.
+        enough = rows["n_pairs"] >= rows["n_pairs"].max() / 2
+        hz, median = _erb(rows["hz"]), rows["median"].where(enough)
+        wide.plot(hz, median, color=colour, label=f"{snr_db:g} dB SNR", marker="o", markersize=4)
         ax.fill_between(hz, rows["low"], rows["high"], color=colour, alpha=0.3, linewidth=0)
         ax.plot(hz, median, color=colour)
-        for panel in (whole, ax) if not many.all() else ():
-            panel.plot(hz, rows["median"], color=colour, linestyle=":", linewidth=1.2)
+        if not enough.all():
+            for panel in (wide, ax):
+                panel.plot(hz, rows["median"], color=colour, linestyle=":", linewidth=1.2)
         ax.set_title(f"{snr_db:g} dB, n = {rows['n_pairs'].max():,}", fontsize=11)
-        _erb_axis(ax, (250, 1000, 4000, 16_000))
+        _erb_axis(ax, NARROW_TICKS)
     if groups:
-        whole.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6)
-        whole.text(
-            1, 0, " as clean", transform=whole.get_yaxis_transform(), va="center", fontsize=11
-        )
-        _erb_axis(whole, (100, 250, 500, 1000, 2000, 4000, 8000, 16_000))
-        axes[len(groups)].set_ylabel("median and quartiles (dB)", fontsize=11)
+        _finish_wide(wide, n_columns=6)
+        small[0].set_ylabel("median and quartiles (dB)", fontsize=11)
     else:
-        axes[-1].remove()
-        explain_empty(whole, "no pairs")
-    whole.set_ylabel("enhanced re clean (dB)")
+        explain_empty(wide, "no pairs")
+    wide.set_ylabel("enhanced re clean (dB)")
     figure.supxlabel("frequency (Hz), ERB scale", fontsize=13)
     figure.suptitle(title)
     return figure
@@ -55,35 +52,45 @@ def profile_figure(table: pd.DataFrame, title: str = "") -> Figure:
 
 @styled
 def before_and_after(table: pd.DataFrame, title: str = "") -> Figure:
-    """The timbre profile before and after: each ERB band re clean, median and quartiles; all items, and below them by SNR.
+    """The change of each ERB band before and after restoring: all items, and below them by SNR.
 
     Args:
-        table: a row for each item, system and band: columns `system snr_db hz change_db`, as from `change`.
+        table: a row for each item, system and band: columns `system snr_db hz change_db`, as from
+            `timbre.change`.
     """
-    figure, axes = blank(2, 5, height=7.2, sharey="row", height_ratios=[3, 2])
-    grid, whole = axes[0].get_gridspec(), axes[0]
-    groups, names = summary.value_classes(table["snr_db"], most=5)
-    places = range(min(len(names), 5)) if len(names) > 1 else []
-    for ax in [*axes[1:5], *axes[5 + len(places) :]]:
-        ax.remove()
-    whole.set_subplotspec(grid[0, :] if len(places) else grid[:, :])
-    _draw_systems(whole, table)
-    for place, ax in zip(places, axes[5:], strict=False):
-        _draw_systems(ax, table[groups == place])
-        ax.set_title(f"{names[place]} dB SNR", fontsize=11)
-        _erb_axis(ax, (250, 1000, 4000, 16_000))
+    classes, names = summary.value_classes(table["snr_db"], max_values=MAX_CLASSES)
+    n_small = min(len(names), MAX_CLASSES) if len(names) > 1 else 0
+    figure, wide, small = _panels(n_small, MAX_CLASSES, wide_rows=1 if n_small else 2)
+    _draw_systems(wide, table)
+    for i, ax in enumerate(small):
+        _draw_systems(ax, table[classes == i])
+        ax.set_title(f"{names[i]} dB SNR", fontsize=11)
+        _erb_axis(ax, NARROW_TICKS)
     if len(table):
-        whole.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-        whole.text(
-            1, 0, " as clean", transform=whole.get_yaxis_transform(), va="center", fontsize=11
-        )
-        _erb_axis(whole, (100, 250, 500, 1000, 2000, 4000, 8000, 16_000))
+        _finish_wide(wide, n_columns=2)
     else:
-        explain_empty(whole, "no items")
-    whole.set_ylabel("re clean (dB)")
+        explain_empty(wide, "no items")
+    wide.set_ylabel("re clean (dB)")
     figure.supxlabel("frequency (Hz), ERB scale; medians, and quartiles shaded", fontsize=13)
     figure.suptitle(title)
     return figure
+
+
+def _panels(n_small: int, n_columns: int, wide_rows: int) -> tuple[Figure, Axes, list[Axes]]:
+    """A figure with one wide panel over `wide_rows` rows, and `n_small` panels below it."""
+    # `blank` makes a grid: the panels that are not needed go, the first one grows.
+    figure, axes = blank(2, n_columns, height=7.2, sharey="row", height_ratios=[3, 2])
+    wide = axes[0]
+    for ax in [*axes[1:n_columns], *axes[n_columns + n_small :]]:
+        ax.remove()
+    wide.set_subplotspec(wide.get_gridspec()[:wide_rows, :])
+    return figure, wide, axes[n_columns : n_columns + n_small]
+
+
+def _finish_wide(ax: Axes, n_columns: int) -> None:
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns)
+    ax.text(1, 0, " as clean", transform=ax.get_yaxis_transform(), va="center", fontsize=11)
+    _erb_axis(ax, WIDE_TICKS)
 
 
 def _draw_systems(ax: Axes, table: pd.DataFrame) -> None:
@@ -93,7 +100,7 @@ def _draw_systems(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(hz, rows["median"], color=colour, marker="o", markersize=3, label=system)
 
 
-def _erb(hz) -> np.ndarray:
+def _erb(hz: Sequence[float]) -> np.ndarray:
     """Number of equivalent rectangular bandwidths below a frequency (Glasberg and Moore, 1990)."""
     return 21.4 * np.log10(1 + 0.00437 * np.asarray(hz, float))
 

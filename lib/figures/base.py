@@ -1,7 +1,7 @@
-"""Figures for notebooks, the listening page and talks: each function returns one `Figure`, none shows or saves it.
+"""Style and empty figures; the functions beside this file draw into them.
 
-The four signals keep their colours everywhere. The colours are those of Okabe and Ito (jfly.uni-koeln.de/color), which
-people with any kind of colour vision can tell apart. Values that are NaN or infinite are left out and counted.
+Each of these functions returns one `Figure`; none shows or saves it. Values that are NaN or
+infinite are left out; histograms and scatter plots count them.
 """
 
 import io
@@ -11,6 +11,8 @@ import matplotlib
 import matplotlib.figure
 from matplotlib.axes import Axes
 
+# The colours of Okabe and Ito (jfly.uni-koeln.de/color), which people with any kind of colour
+# vision can tell apart. The four signals keep theirs in all figures.
 COLOURS = {"noisy": "#999999", "enhanced": "#D55E00", "restored": "#0072B2", "clean": "#000000"}
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLE = {
@@ -26,13 +28,16 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 2,
 }
-styled = matplotlib.rc_context(
-    STYLE
-)  # as a decorator: the style is ours alone, the user's own settings stay
+# A decorator: a function draws in this style and leaves the settings of the user alone.
+styled = matplotlib.rc_context(STYLE)
+DPI = 150
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure that a notebook shows as PNG without any pyplot backend: papermill, Lab and plain IPython alike."""
+    """A figure that a notebook shows as PNG, without a pyplot backend.
+
+    So it looks the same under papermill, in JupyterLab and in plain IPython.
+    """
 
     def _repr_png_(self) -> bytes:
         return png(self)
@@ -46,17 +51,26 @@ def png(figure: matplotlib.figure.Figure, dpi: float | str = "figure") -> bytes:
 
 
 def blank(
-    n_rows: int, n_columns: int, width: float = 10.0, height: float = 5.6, **grid
+    n_rows: int, n_columns: int, width: float = 10.0, height: float = 5.6, **subplots
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure of `width` x `height` inches and its axes, row by row."""
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **grid).flat)
+    """An empty figure of `width` x `height` inches and its axes, row by row.
+
+    Args:
+        subplots: more arguments of matplotlib's `Figure.subplots`, such as `sharex`.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **subplots).flat)
     for ax in axes:
         ax.tick_params(labelsize=11)
     return figure, axes
 
 
 def grid(n: int) -> tuple[Figure, list[Axes]]:
+    """An empty figure of `n` panels, up to three beside each other; axes left over are hidden.
+
+    >>> len(grid(5)[1]), len(grid(4)[1])
+    (6, 4)
+    """
     n_columns = 2 if n == 4 else min(max(n, 1), 3)
     n_rows = math.ceil(max(n, 1) / n_columns)
     figure, axes = blank(n_rows, n_columns, height=0.6 + 2.9 * n_rows)
@@ -68,6 +82,6 @@ def grid(n: int) -> tuple[Figure, list[Axes]]:
 
 
 def explain_empty(ax: Axes, text: str) -> None:
-    """Empty axes that tell why."""
+    """Write `text` into the middle of empty axes."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="#666666")
     ax.set(xticks=[], yticks=[])

@@ -1,4 +1,4 @@
-"""Curves of a training over its epochs; latencies of hops."""
+"""Curves of a training over its epochs."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, grid, styled
+from lib.figures.base import COLOURS, CYCLE, Figure, explain_empty, grid, styled
+
+CURVE_COLOURS = (*CYCLE, COLOURS["clean"])
+MAX_LINEAR_RATIO = 50  # of the largest to the smallest value; beyond it the axis is logarithmic
+# Line widths from the first curve to the last, where one may hide another.
+BROADEST, NARROWEST, USUAL = 4.5, 1.5, 2.0
 
 
 @styled
@@ -18,96 +23,101 @@ def curves(
     title: str = "",
     gan_start_epoch: int | None = None,
 ) -> Figure:
-    """One panel for each of `columns` (label with unit -> column or columns) over the column `epoch` of `history`.
+    """One panel for each of `columns` over the column `epoch` of `history`.
 
-    The epochs with discriminators, from `gan_start_epoch` on, are shaded. Columns that are not there are left out. Panels that
-    all show the same several curves have one legend below them, and the first curves are broad: they are seen below the others.
+    If all panels show the same curves, and several of them, they share one legend below. Their
+    first curves are then broad, so that they are seen behind the others.
+
+    Args:
+        history: one row an epoch.
+        columns: label with unit -> column or columns. Columns that `history` lacks are left out.
+        gan_start_epoch: the first epoch with discriminators; from there on panels are shaded.
     """
-    figure, axes = grid(len(columns))
-    shaded = False
-    shown_in_all = {
-        tuple(map(_ending, [names] if isinstance(names, str) else names))
-        for names in columns.values()
+    panels = {
+        label: [names] if isinstance(names, str) else list(names)
+        for label, names in columns.items()
     }
-    shared = len(columns) > 1 and len(shown_in_all) == 1 and len(*shown_in_all) > 1
+    figure, axes = grid(len(panels))
     epochs = history["epoch"].to_numpy(float) if len(history) else np.zeros(0)
-    for ax, (label, names) in zip(axes, columns.items(), strict=False):
-        names = [names] if isinstance(names, str) else list(names)
+    has_shared_legend = _show_the_same_curves(list(panels.values()))
+    is_shaded = False
+    for ax, (label, names) in zip(axes, panels.items(), strict=False):
         drawn = [name for name in names if name in history and history[name].notna().any()]
-        widths = np.linspace(4.5, 1.5, len(names)) if shared else np.full(len(names), 2.0)
-        for name, colour, width in zip(
-            names, itertools.cycle([*CYCLE, COLOURS["clean"]]), widths, strict=False
-        ):
-            if name in drawn:
-                values = history[name].to_numpy(float)
-                kept = np.isfinite(values)
-                look = {"color": colour, "linewidth": width, "markersize": 2 * width}
-                ax.plot(epochs[kept], values[kept], "o-", label=_ending(name), **look)
-        shown = history[drawn].to_numpy(float)
-        if shown.size and np.nanmin(shown) > 0 and np.nanmax(shown) > 50 * np.nanmin(shown):
-            ax.set_yscale("log")
-        if (
-            len(names) > 1 and drawn and not shared
-        ):  # after the scale, by which the emptiest corner is found
+        _draw(ax, epochs, history, names, drawn, has_shared_legend)
+        # The scale comes first: the legend looks for the corner that is empty then.
+        if len(names) > 1 and drawn and not has_shared_legend:
             ax.legend(fontsize=9, ncols=1 + (len(drawn) > 3), framealpha=0.8, frameon=True)
         if not drawn:
             explain_empty(ax, "no values")
         elif gan_start_epoch is not None and gan_start_epoch <= epochs.max():
-            ax.axvspan(
-                gan_start_epoch - 0.5, epochs.max() + 0.5, color=CYCLE[4], alpha=0.15, linewidth=0
-            )
-            shaded = True
+            shade = {"color": CYCLE[4], "alpha": 0.15, "linewidth": 0}
+            ax.axvspan(gan_start_epoch - 0.5, epochs.max() + 0.5, **shade)
+            is_shaded = True
         if len(epochs) > 1 and drawn:
             ax.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
         ax.set_title(label, loc="left")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_lowest(axes, "epoch")
-    if shared:
-        handles = {
-            label: line
-            for ax in axes
-            for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            handles.values(),
-            handles,
-            loc="outside lower center",
-            ncols=2 if len(handles) > 3 else 1,
-        )
-    figure.suptitle(f"{title} (shaded: with discriminators)".strip() if shaded else title)
+    if has_shared_legend:
+        _add_shared_legend(figure, axes)
+    figure.suptitle(f"{title} (shaded: with discriminators)".strip() if is_shaded else title)
     return figure
 
 
-@styled
-def latencies(table: pd.DataFrame, limit_ms: float, title: str = "") -> Figure:
-    """How long each hop took: a panel for each column of `table` (ms), all hops, counts on a logarithmic scale.
+def _show_the_same_curves(panels: Sequence[Sequence[str]]) -> bool:
+    """Whether there are several panels of the same several curves."""
+    kinds = {tuple(map(_short_name, names)) for names in panels}
+    return len(panels) > 1 and len(kinds) == 1 and len(*kinds) > 1
 
-    Args:
-        limit_ms: what real time leaves, drawn as a line.
+
+def _draw(
+    ax: Axes,
+    epochs: np.ndarray,
+    history: pd.DataFrame,
+    names: Sequence[str],
+    drawn: Sequence[str],
+    has_shared_legend: bool,
+) -> None:
+    """The curves `drawn`; a curve has the colour and width of its place in `names`."""
+    n = len(names)
+    widths = np.linspace(BROADEST, NARROWEST, n) if has_shared_legend else np.full(n, USUAL)
+    for name, colour, width in zip(names, itertools.cycle(CURVE_COLOURS), widths, strict=False):
+        if name not in drawn:
+            continue
+        values = history[name].to_numpy(float)
+        finite = np.isfinite(values)
+        look = {"color": colour, "linewidth": width, "markersize": 2 * width}
+        ax.plot(epochs[finite], values[finite], "o-", label=_short_name(name), **look)
+    shown = history[drawn].to_numpy(float)
+    if not shown.size:
+        return
+    low, high = np.nanmin(shown), np.nanmax(shown)
+    if low > 0 and high > MAX_LINEAR_RATIO * low:
+        ax.set_yscale("log")
+
+
+def _add_shared_legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One entry a name, below the panels."""
+    handles = {
+        label: line
+        for ax in axes
+        for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    n_columns = 2 if len(handles) > 3 else 1
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=n_columns)
+
+
+def _short_name(column: str) -> str:
     """
-    figure, axes = blank(
-        max(table.shape[1], 1), 1, height=1.2 + 1.5 * max(table.shape[1], 1), sharex=True
-    )
-    reach = max(1.15 * limit_ms, 1.05 * np.nanmax(table.to_numpy(float), initial=0.0))
-    for ax, (name, values) in zip(axes, table.items(), strict=False):
-        ax.hist(values, bins=np.linspace(0, reach, 200), color=CYCLE[0], log=True)
-        ax.axvline(limit_ms, color=COLOURS["enhanced"], linestyle="--")
-        p95, p99 = values.quantile([0.95, 0.99])
-        text = f"median {values.median():.2f}, p95 {p95:.2f}, p99 {p99:.2f}, worst {values.max():.2f} ms"
-        ax.set_title(name, loc="left")
-        ax.set_title(text, loc="right", fontsize=11)
-        ax.set_ylabel("hops")
-    axes[-1].set_xlabel("ms for a hop; real time is left of the line")
-    axes[-1].set_xlim(0, reach)
-    figure.suptitle(title)
-    return figure
-
-
-def _ending(column: str) -> str:
+    >>> _short_name("train/grad_norm_generator"), _short_name("valid/lsd_db")
+    ('generator', 'lsd_db')
+    """
     return column.rpartition("/")[2].removeprefix("grad_norm_")
 
 
 def _label_lowest(axes: Sequence[Axes], xlabel: str) -> None:
-    shown = [ax for ax in axes if ax.axison]
-    for ax in shown[-axes[0].get_subplotspec().get_gridspec().ncols :]:
+    """Label the lowest visible panel of each column."""
+    visible = [ax for ax in axes if ax.axison]
+    n_columns = axes[0].get_subplotspec().get_gridspec().ncols
+    for ax in visible[-n_columns:]:
         ax.set_xlabel(xlabel)

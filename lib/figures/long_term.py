@@ -1,44 +1,64 @@
-"""The long-term spectrum of active speech."""
+"""The long-term spectrum of active speech: its levels and its figure."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lib.audio import stft
 from lib.figures.base import COLOURS, Figure, blank, explain_empty, styled
-from lib.figures.spectrograms import N_FFT
+
+MIN_HZ = 50
+BAND = 2 ** (-1 / 12), 2 ** (1 / 12)  # the edges of 1/6 octave, re its middle
+N_FREQUENCIES = 240
+MIN_POWER = 1e-16  # -160 dB: digital silence
+TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+MAX_RANGE_DB = 90  # of the level axis
+MIN_REACH_DB, MAX_REACH_DB = 6.0, 30.0  # of the difference axis, to either side
 
 
 def long_term_level_db(
     signals: Sequence[np.ndarray],
-    active: Sequence[np.ndarray],
+    references: Sequence[np.ndarray],
     frequencies: np.ndarray,
     sample_rate: int,
-):
-    """Mean level in dB re a full-scale sine of many signals at `frequencies` (Hz), each over 1/6 octave or two bins.
+) -> np.ndarray:
+    """Mean level of many signals at each of `frequencies`, in dB of a full-scale sine.
 
-    A frame counts if the same frame of `active` (the signal itself, or its clean version) is within 40 dB of the
-    loudest frame there. The mean is of powers, over the frames of all signals.
+    The mean is of powers, over all active frames of all signals and over 1/6 octave, or over two
+    bins where these are wider.
+
+    Args:
+        signals: `[T]` each.
+        references: for each signal the one that decides which frames are active: its clean version
+            or itself. A frame is active within 40 dB of the loudest frame of the reference.
+        frequencies: Hz.
+
+    Raises:
+        ValueError: a signal and its reference differ in length.
     """
-    total, n_frames = np.zeros(N_FFT // 2 + 1), 0
-    for signal, judge in zip(signals, active, strict=True):
-        if len(signal) != len(judge):
+    power, n_frames = np.zeros(stft.N_FFT // 2 + 1), 0
+    for signal, reference in zip(signals, references, strict=True):
+        if len(signal) != len(reference):
             raise ValueError(
-                f"{len(signal)} samples, but its clean version has {len(judge)}: equal lengths are needed"
+                f"a signal has {len(signal)} samples, its clean version {len(reference)}:"
+                " expected equal lengths"
             )
-        energy = stft.power_spectrogram(judge).sum(axis=0)
-        chosen = energy >= max(energy.max() * 1e-4, 1e-16)
-        total += stft.power_spectrogram(signal)[:, chosen].sum(axis=1)
-        n_frames += int(chosen.sum())
-    spacing = sample_rate / N_FFT
-    edges = (np.arange(len(total) + 1) - 0.5) * spacing  # bin k reaches from edge k to edge k + 1
-    below = np.concatenate([[0.0], np.cumsum(total / max(n_frames, 1))]) * spacing
-    low = np.minimum(frequencies * 2 ** (-1 / 12), frequencies - spacing)
-    high = np.minimum(
-        np.maximum(frequencies * 2 ** (1 / 12), frequencies + spacing), sample_rate / 2
-    )
-    mean = (np.interp(high, edges, below) - np.interp(low, edges, below)) / (high - low)
-    return 10 * np.log10(np.maximum(mean, 1e-16))
+        energy = stft.power_spectrogram(reference).sum(axis=0)
+        active = energy >= max(energy.max() * 10 ** (-stft.ACTIVE_DB / 10), MIN_POWER)
+        power += stft.power_spectrogram(signal)[:, active].sum(axis=1)
+        n_frames += int(active.sum())
+
+    # The mean over a band is a difference of the integral over frequency. Bin k reaches from
+    # edge k to edge k + 1.
+    spacing = sample_rate / stft.N_FFT
+    edges = (np.arange(len(power) + 1) - 0.5) * spacing
+    integral = np.concatenate([[0.0], np.cumsum(power / max(n_frames, 1))]) * spacing
+    low = np.minimum(frequencies * BAND[0], frequencies - spacing)
+    high = np.maximum(frequencies * BAND[1], frequencies + spacing)
+    high = np.minimum(high, sample_rate / 2)
+    mean = (np.interp(high, edges, integral) - np.interp(low, edges, integral)) / (high - low)
+    return 10 * np.log10(np.maximum(mean, MIN_POWER))
 
 
 @styled
@@ -48,7 +68,7 @@ def long_term_spectrum(
     title: str = "",
     bandwidth_hz: float | None = None,
 ) -> Figure:
-    """Long-term spectra of the signals over speech, and below them their difference to `clean`, if that is given.
+    """Long-term spectra over speech; if `clean` is given, their differences to it below.
 
     Args:
         signals: name -> signals `[T]`; the i-th of each name belong together.
@@ -56,45 +76,51 @@ def long_term_spectrum(
     """
     clean = signals.get("clean")
     figure, axes = blank(2 if clean else 1, 1, height=6.6, sharex=True)
-    frequencies = np.geomspace(50, sample_rate / 2 * 2 ** (-1 / 12), 240)
-    curves = {
-        name: long_term_level_db(each, clean or each, frequencies, sample_rate)
-        for name, each in signals.items()
-        if len(each)
+    frequencies = np.geomspace(MIN_HZ, sample_rate / 2 * BAND[0], N_FREQUENCIES)
+    levels = {
+        name: long_term_level_db(recordings, clean or recordings, frequencies, sample_rate)
+        for name, recordings in signals.items()
+        if len(recordings)
     }
-    for name, curve in curves.items():
-        colour = COLOURS.get(name)
-        axes[0].semilogx(frequencies, curve, color=colour, label=name)
-        if clean and name != "clean":
-            axes[1].semilogx(frequencies, curve - curves["clean"], color=colour)
-    axes[0].set_ylabel("level (dB)")
-    if curves:
-        axes[0].legend(ncols=len(curves))
-        loudest = max(curve.max() for curve in curves.values())
-        axes[0].set_ylim(
-            max(min(curve.min() for curve in curves.values()), loudest - 90) - 3, loudest + 6
-        )
-    else:
-        explain_empty(axes[0], "no signals")
+    _draw_levels(axes[0], frequencies, levels)
     if clean:
-        gaps = [
-            curve - curves["clean"]
-            for name, curve in curves.items()
-            if name not in ("noisy", "clean")
-        ]
-        reach = min(max([6.0, *(1.1 * np.abs(gap).max() for gap in gaps)]), 30.0)
-        axes[1].axhline(0, color=COLOURS["clean"])
-        axes[1].set_ylim(-reach, reach)  # noisy may leave the panel
-        axes[1].set_ylabel("minus clean (dB)")
+        differences = {
+            name: level - levels["clean"] for name, level in levels.items() if name != "clean"
+        }
+        _draw_differences(axes[1], frequencies, differences)
     for ax in axes:
-        ax.set_xlim(50, sample_rate / 2)
+        ax.set_xlim(MIN_HZ, sample_rate / 2)
         ax.grid(visible=True, which="both", alpha=0.15)
         if bandwidth_hz is not None:
             ax.axvline(bandwidth_hz, color="#444444", linestyle="--", linewidth=1)
-    ticks = [
-        f for f in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000) if f <= sample_rate / 2
-    ]
-    axes[-1].set_xticks(ticks, [f"{f / 1000:g} k" if f >= 1000 else str(f) for f in ticks])
+    ticks = [hz for hz in TICKS_HZ if hz <= sample_rate / 2]
+    axes[-1].set_xticks(ticks, [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks])
     axes[-1].set_xlabel("frequency (Hz), means over 1/6 octave")
     figure.suptitle(title)
     return figure
+
+
+def _draw_levels(ax: Axes, frequencies: np.ndarray, levels: Mapping[str, np.ndarray]) -> None:
+    ax.set_ylabel("level (dB)")
+    if not levels:
+        explain_empty(ax, "no signals")
+        return
+    for name, level in levels.items():
+        ax.semilogx(frequencies, level, color=COLOURS.get(name), label=name)
+    ax.legend(ncols=len(levels))
+    highest = max(level.max() for level in levels.values())
+    lowest = min(level.min() for level in levels.values())
+    ax.set_ylim(max(lowest, highest - MAX_RANGE_DB) - 3, highest + 6)
+
+
+def _draw_differences(
+    ax: Axes, frequencies: np.ndarray, differences: Mapping[str, np.ndarray]
+) -> None:
+    for name, difference in differences.items():
+        ax.semilogx(frequencies, difference, color=COLOURS.get(name))
+    ax.axhline(0, color=COLOURS["clean"])
+    # Noisy may leave the panel, so that the others can be told apart.
+    peaks = [1.1 * np.abs(gap).max() for name, gap in differences.items() if name != "noisy"]
+    reach = min(max([MIN_REACH_DB, *peaks]), MAX_REACH_DB)
+    ax.set_ylim(-reach, reach)
+    ax.set_ylabel("minus clean (dB)")

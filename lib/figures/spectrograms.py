@@ -1,16 +1,21 @@
-"""Spectra of signals over time and of whole corpora: the levels, and their pictures.
+"""Spectrograms of signals, and their differences to clean.
 
-Hann windows of 2048 samples, hop 512, in dB re a full-scale sine, as in the log-spectral distance (`lib.metrics.registry`).
+The grid is that of the log-spectral distance: Hann window of 2048 samples, hop 512, levels in dB of
+a full-scale sine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from lib.audio import stft
 from lib.figures.base import Figure, blank, explain_empty, styled
 
-N_FFT, HOP_LENGTH = stft.N_FFT, stft.HOP_LENGTH  # of all spectra, as in the LSD
+MAX_SECONDS = 6.0
+MIN_DB, MAX_DB = -100, -30  # of the colours, the same in every figure
+MAX_DIFFERENCE_DB = 20
 
 
 @styled
@@ -19,39 +24,33 @@ def spectrograms(
     sample_rate: int,
     title: str = "",
     bandwidth_hz: float | None = None,
-    max_seconds: float = 6.0,
+    max_seconds: float = MAX_SECONDS,
 ) -> Figure:
-    """Spectrograms side by side (four: 2 x 2) on one scale, -100 to -30 dB re a full-scale sine in every figure.
+    """Spectrograms side by side (four: 2 x 2) on one scale, -100 to -30 dB of a full-scale sine.
 
     Args:
-        signals: name -> `[T]`; what is beyond `max_seconds` is not drawn.
+        signals: name -> `[T]`.
         bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
+        max_seconds: how much of each signal is drawn.
     """
     n = len(signals)
     figure, axes = blank(2, 2, height=6.6) if n == 4 else blank(1, max(n, 1), height=4.4)
     image = None
     for ax, (name, signal) in zip(axes, signals.items(), strict=False):
-        spectrum = stft.spectrogram_db(np.asarray(signal)[: round(max_seconds * sample_rate)])
-        image = _image(
-            ax, spectrum, sample_rate, bandwidth_hz, "white", cmap="magma", vmin=-100, vmax=-30
-        )
+        levels = stft.spectrogram_db(np.asarray(signal)[: round(max_seconds * sample_rate)])
+        look = {"cmap": "magma", "vmin": MIN_DB, "vmax": MAX_DB}
+        image = _draw(ax, levels, sample_rate, bandwidth_hz, "white", **look)
         ax.set_title(name, loc="left")
         ax.label_outer()
-    for ax in axes[-2:] if n == 4 else axes:
+    lowest, leftmost = (axes[-2:], axes[::2]) if n == 4 else (axes, axes[:1])
+    for ax in lowest:
         ax.set_xlabel("time (s)")
-    for ax in axes[::2] if n == 4 else axes[:1]:
+    for ax in leftmost:
         ax.set_ylabel("frequency (kHz)")
     if image is None:
         explain_empty(axes[0], "no signals")
     else:
-        figure.colorbar(
-            image,
-            ax=list(axes),
-            label="level (dB re full-scale sine)",
-            extend="both",
-            aspect=30,
-            pad=0.02,
-        )
+        _add_colourbar(figure, axes, image, "level (dB re full-scale sine)", aspect=30)
     figure.suptitle(title)
     return figure
 
@@ -63,40 +62,53 @@ def difference_spectrograms(
     title: str = "",
     bandwidth_hz: float | None = None,
 ) -> Figure:
-    """Spectrograms minus that of `clean`, beside each other: red is too much, blue is missing; floor -80 dB, as in LSD.
+    """Spectrograms minus that of `clean`, side by side: red is too much, blue is missing.
+
+    Levels below -80 dB count as -80 dB, as in the log-spectral distance.
 
     Args:
-        signals: as for `spectrograms`, `clean` among them; the first 6 s are drawn.
-        bandwidth_hz: as there.
+        signals: name -> `[T]`, `clean` among them; the first 6 s are drawn.
+        bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
     """
     levels = {
-        name: stft.spectrogram_db(np.asarray(signal)[: round(6.0 * sample_rate)])
+        name: stft.spectrogram_db(np.asarray(signal)[: round(MAX_SECONDS * sample_rate)])
         for name, signal in signals.items()
     }
     clean = np.maximum(levels.pop("clean"), stft.FLOOR_DB)
     figure, axes = blank(1, max(len(levels), 1), height=3.8, sharey=True)
-    for ax, (name, spectrum) in zip(axes, levels.items(), strict=False):
-        change = np.maximum(spectrum, stft.FLOOR_DB) - clean
-        image = _image(
-            ax, change, sample_rate, bandwidth_hz, "black", cmap="RdBu_r", vmin=-20, vmax=20
-        )
+    image = None
+    for ax, (name, level) in zip(axes, levels.items(), strict=False):
+        difference = np.maximum(level, stft.FLOOR_DB) - clean
+        look = {"cmap": "RdBu_r", "vmin": -MAX_DIFFERENCE_DB, "vmax": MAX_DIFFERENCE_DB}
+        image = _draw(ax, difference, sample_rate, bandwidth_hz, "black", **look)
         ax.set_title(f"{name} - clean", loc="left")
         ax.set_xlabel("time (s)")
     axes[0].set_ylabel("frequency (kHz)")
-    if levels:
-        figure.colorbar(
-            image, ax=list(axes), label="difference (dB)", extend="both", aspect=20, pad=0.02
-        )
+    if image is not None:
+        _add_colourbar(figure, axes, image, "difference (dB)", aspect=20)
     figure.suptitle(title)
     return figure
 
 
-def _image(ax, values: np.ndarray, sample_rate: int, bandwidth_hz: float | None, line: str, **look):
+def _draw(
+    ax: Axes,
+    values: np.ndarray,
+    sample_rate: int,
+    bandwidth_hz: float | None,
+    line_colour: str,
+    **look,
+) -> AxesImage:
     """`values` `[F, frames]` over seconds and kHz, and a dashed line at `bandwidth_hz`."""
-    seconds = (values.shape[1] - 1) * HOP_LENGTH / sample_rate + N_FFT / sample_rate
+    seconds = (values.shape[1] - 1) * stft.HOP_LENGTH / sample_rate + stft.N_FFT / sample_rate
+    # No line where it would coincide with the upper edge of the picture.
     if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
-        ax.axhline(bandwidth_hz / 1000, color=line, linestyle="--", linewidth=1)
+        ax.axhline(bandwidth_hz / 1000, color=line_colour, linestyle="--", linewidth=1)
     ax.grid(visible=False)
-    return ax.imshow(
-        values, origin="lower", aspect="auto", extent=(0, seconds, 0, sample_rate / 2000), **look
-    )
+    extent = (0, seconds, 0, sample_rate / 2000)
+    return ax.imshow(values, origin="lower", aspect="auto", extent=extent, **look)
+
+
+def _add_colourbar(
+    figure: Figure, axes: Sequence[Axes], image: AxesImage, label: str, aspect: int
+) -> None:
+    figure.colorbar(image, ax=list(axes), label=label, extend="both", aspect=aspect, pad=0.02)

@@ -1,4 +1,4 @@
 """A trained run on recordings: files, folders, streams, ONNX.
 
-May import: all packages above.
+May import: runtime, tracking, audio, deepfilter, corpus, models, training.
 """

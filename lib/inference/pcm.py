@@ -1,4 +1,4 @@
-"""Raw samples from standard input to standard output, restored as they come."""
+"""Raw samples (PCM) from standard input to standard output, restored as they come."""
 
 import sys
 
@@ -6,12 +6,14 @@ import numpy as np
 
 from lib.inference.restorer import Restorer
 
-PCM = {
-    "s16": ("<i2", 2**15),
-    "s32": ("<i4", 2**31),
-    "f32": ("<f4", 1),
-}  # raw samples: type, full scale
-READ_BYTES = 4096  # bytes that --stream reads at once, at most: 43 ms of 16 bits
+# Encoding: numpy type (little-endian), full scale, largest value. A float32 cannot hold 2^31 - 1;
+# 2^31 - 128 is the largest of its values that a 32-bit sample can hold.
+ENCODINGS = {
+    "s16": ("<i2", 2**15, 2**15 - 1),
+    "s32": ("<i4", 2**31, 2**31 - 128),
+    "f32": ("<f4", 1, None),
+}
+MAX_READ_BYTES = 4096  # 43 ms of one channel of 16 bits
 
 
 def stream_pcm(
@@ -21,23 +23,35 @@ def stream_pcm(
     mix: float = 1.0,
     already_enhanced: bool = False,
 ) -> None:
-    """Raw samples from standard input to standard output as they come, at 48 kHz; what comes out is `delay` late."""
-    kind, full_scale = PCM[encoding]
+    """Restore interleaved samples at 48 kHz until the input ends; the output is `delay` late.
+
+    Args:
+        encoding: of input and output, one of `ENCODINGS`.
+        mix: share of restored in the output, 0 to 1; the rest is the input.
+        already_enhanced: the input has been through DeepFilterNet3.
+    """
+    # One stream a channel: each is restored as if it were alone.
+    kind, full_scale, _ = ENCODINGS[encoding]
     streams = [restorer.stream(mix, already_enhanced) for _ in range(channels)]
-    frame, rest = np.dtype(kind).itemsize * channels, b""
-
-    def put(out: list[np.ndarray]) -> None:
-        samples = np.stack(out, axis=1) * full_scale
-        if full_scale > 1:
-            samples = np.rint(samples).clip(
-                -full_scale, full_scale - (1 if encoding == "s16" else 128)
-            )
-        sys.stdout.buffer.write(samples.astype(kind).tobytes())
-        sys.stdout.buffer.flush()
-
-    while data := sys.stdin.buffer.read1(READ_BYTES):
+    frame_bytes = np.dtype(kind).itemsize * channels
+    rest = b""
+    while data := sys.stdin.buffer.read1(MAX_READ_BYTES):
+        # A read may end within a frame (one sample of each channel): its bytes wait for the next.
         data = rest + data
-        whole, rest = data[: len(data) // frame * frame], data[len(data) // frame * frame :]
-        signal = np.frombuffer(whole, kind).reshape(-1, channels).astype(np.float32) / full_scale
-        put([stream.push(channel) for stream, channel in zip(streams, signal.T, strict=True)])
-    put([stream.flush() for stream in streams])
+        n_whole = len(data) // frame_bytes * frame_bytes
+        rest = data[n_whole:]
+        frames = np.frombuffer(data[:n_whole], kind).reshape(-1, channels)
+        signals = frames.T.astype(np.float32) / full_scale
+        pairs = zip(streams, signals, strict=True)
+        _write([stream.push(signal) for stream, signal in pairs], encoding)
+    _write([stream.flush() for stream in streams], encoding)
+
+
+def _write(channels: list[np.ndarray], encoding: str) -> None:
+    kind, full_scale, largest = ENCODINGS[encoding]
+    frames = np.stack(channels, axis=1) * full_scale
+    if largest is not None:
+        # Beyond full scale an integer would wrap around.
+        frames = np.rint(frames).clip(-full_scale, largest)
+    sys.stdout.buffer.write(frames.astype(kind).tobytes())
+    sys.stdout.buffer.flush()

@@ -1,188 +1,207 @@
-"""Give recordings their timbre back: DeepFilterNet3, then a trained run or the weights that come with this repository.
+"""A trained generator on whole signals: `Restorer` for recordings, `restore_pairs` for a corpus.
 
-python -m lib.restore noisy.wav restored.wav             one recording, or a folder and the folder that gets the same tree
-sox in.wav -t s16 -r 48k -c 1 - | python -m lib.restore --stream | sox -t s16 -r 48k -c 1 - out.wav
-python -m lib.restore --export restorer.onnx             the restorer, hop by hop, for ONNX Runtime
-
-    >>> restorer = Restorer.load()
-    >>> restorer(np.zeros((4_410, 2)), 44_100).shape
-    (4410, 2)
+>>> restorer = Restorer.load()
+>>> restorer(np.zeros((4_410, 2)), 44_100).shape
+(4410, 2)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import soxr
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import manifest
 from lib.deepfilter.enhance import enhance_batch
 from lib.deepfilter.grid import HOP_LENGTH
+from lib.inference.channels import join_channels, split_channels
 from lib.inference.loudness import LoudnessMatcher
 from lib.inference.stream import RestorerStream
 from lib.models.export import write_onnx
-from lib.models.generator import build_generator, restore_aligned
+from lib.models.generator import GENERATOR_PARAMETERS, make_generator, restore_aligned
 from lib.models.pretrained import load_weights
+from lib.tracking import store
 from lib.training import checkpoints
 
-BATCH_SIZE = 8  # signals that the generator hears at once ...
-CHUNK_LENGTH = 4 * SAMPLE_RATE  # ... and so many samples of each
+BATCH_SIZE = 8  # signals that the generator gets at once
+CHUNK_LENGTH = 4 * SAMPLE_RATE  # samples of each signal that it gets at once
 
 
 def load_generator(checkpoint: Path, device: str = "cpu") -> nn.Module:
-    """The averaged generator of a checkpoint that training wrote, or of stored weights (`lib.training.release`), in eval mode.
+    """The averaged generator of a training checkpoint or of a `.safetensors` file, in eval mode.
 
-    Raises `ValueError` if the file is none.
+    Raises `ValueError` if the file is none of these.
     """
     if checkpoint.suffix == ".safetensors":
         return load_weights(checkpoint, device)
     saved = checkpoints.read_checkpoint(checkpoint)
-    generator = build_generator(SimpleNamespace(**saved["params"]))
+    params = saved["params"]
+    generator = make_generator(**{name: params[name] for name in GENERATOR_PARAMETERS})
     generator.load_state_dict(saved["learner"]["average"])
     return generator.to(device).eval()
 
 
 @torch.no_grad()
 def restore_signal(generator: nn.Module, enhanced: np.ndarray, noisy: np.ndarray) -> np.ndarray:
-    """(enhanced, noisy) -> restored, `[T]` each at 48 kHz: same length, lag 0. `noisy` is heard if training heard it."""
+    """(enhanced, noisy) -> restored, `[T]` each at 48 kHz, sample-aligned.
+
+    A generator that was trained on enhanced alone does not get `noisy`.
+    """
+    # [1, C, T]
     inputs = torch.from_numpy(np.stack([enhanced, noisy][: generator.n_inputs]))[None]
-    return (
-        restore_aligned(generator, inputs.to(next(generator.parameters()).device))[0, 0]
-        .cpu()
-        .numpy()
-    )
+    device = next(generator.parameters()).device
+    return restore_aligned(generator, inputs.to(device))[0, 0].cpu().numpy()
 
 
 def restore_pairs(
     generators: Mapping[str, nn.Module], corpus: str, rows: pd.DataFrame
 ) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
-    """For each manifest row its columns and its signals: noisy, enhanced, what each of the named generators restores, clean."""
+    """For each manifest row: its columns, and its signals before and after restoring.
+
+    Args:
+        generators: system -> its generator.
+        corpus: name of the corpus.
+        rows: rows of its manifest.
+
+    Yields: the row with `item_id` and `noise` added; the signals `[T]` noisy, enhanced, one for
+        each of the systems, clean.
+    """
     for row in rows.itertuples(index=False):
         signals = manifest.load_pair(corpus, row)
         noisy, enhanced, clean = (signals[name] for name in ("noisy", "enhanced", "clean"))
         restored = {
-            name: restore_signal(generator, enhanced, noisy)
-            for name, generator in generators.items()
+            system: restore_signal(generator, enhanced, noisy)
+            for system, generator in generators.items()
         }
-        about = row._asdict() | {"item_id": row.id, "noise": Path(row.noise_path).stem}
-        yield about, {"noisy": noisy, "enhanced": enhanced, **restored, "clean": clean}
+        columns = row._asdict() | {"item_id": row.id, "noise": Path(row.noise_path).stem}
+        yield columns, {"noisy": noisy, "enhanced": enhanced, **restored, "clean": clean}
 
 
 class Restorer:
-    """What a run, or the shipped weights, makes of recordings: any sample rate, any number of channels.
+    """DeepFilterNet3, then a generator: restores recordings of any sample rate and channel count.
 
     Args:
         generator: in eval mode.
-        run: the id of the run that it comes from, or `shipped`.
+        run: id of the training run that it comes from, or `shipped`.
     """
 
-    def __init__(self, generator: nn.Module, run: str = "shipped"):
-        self.generator, self.run = generator, run
+    def __init__(self, generator: nn.Module, run: str = "shipped") -> None:
+        self.generator = generator
+        self.run = run
         self.device = next(generator.parameters()).device
 
     @classmethod
     def load(cls, run: str = "shipped", device: str = "cpu") -> "Restorer":
-        """The weights that come with this repository, or a training run: `best`, `latest`, or its id.
+        """A restorer with the weights of this repository (`shipped`), or of a training run.
+
+        Args:
+            run: `shipped`, `best`, `latest` or the id of a run.
+            device: cpu or cuda.
 
         Raises `NoRunError` if there is no such run.
         """
         if run == "shipped":
             return cls(load_weights(device=device))
-        from lib.tracking.store import download, find
-
-        run = find(run)
-        return cls(load_generator(download(run, "checkpoints/best.pt"), device), run)
+        run_id = store.find(run)
+        return cls(load_generator(store.download(run_id, "checkpoints/best.pt"), device), run_id)
 
     def __call__(
-        self, signal: np.ndarray, sample_rate: int = SAMPLE_RATE, noisy: np.ndarray | None = None, mix: float = 1.0,
+        self,
+        signal: np.ndarray,
+        sample_rate: int = SAMPLE_RATE,
+        noisy: np.ndarray | None = None,
+        mix: float = 1.0,
         already_enhanced: bool = False,
-    ) -> np.ndarray:  # fmt: skip
-        """A recording `[T]` or `[T, channels]`, restored: float32 of the same shape, rate and place in time.
+    ) -> np.ndarray:
+        """Restore a recording `[T]` or `[T, C]`: float32 of the same shape and rate, no delay.
 
         Args:
-            signal: noisy; with `already_enhanced` the output of DeepFilterNet3.
-            noisy: with `already_enhanced`, the noisy original; the enhanced signal stands in for it.
-            mix: share of restored in the result; the rest is `signal`.
+            signal: noisy; with `already_enhanced` the output of DeepFilterNet3. Full scale is 1.
+            sample_rate: of the signal, Hz.
+            noisy: with `already_enhanced`, the noisy original; without it `signal` stands in.
+            mix: share of restored in the result, 0 to 1; the rest is `signal`.
 
         Raises:
-            ValueError: another shape, whole numbers, NaN or infinite samples.
+            ValueError: another shape, integer samples, NaN or infinite samples.
         """
+        # Integer samples have another full scale, which cannot be known here.
         if not np.issubdtype(np.asarray(signal).dtype, np.floating):
-            raise ValueError(
-                f"samples are {np.asarray(signal).dtype}, expected floating point, full scale 1.0"
-            )
+            dtype = np.asarray(signal).dtype
+            raise ValueError(f"samples are {dtype}, expected floating point, full scale 1.0")
         signal = np.asarray(signal, np.float32)
-        if (
-            signal.ndim not in (1, 2)
-            or not signal.size
-            or (signal.ndim == 2 and signal.shape[1] > len(signal))
-        ):
+        # More channels than samples: the axes are most likely in the wrong order.
+        transposed = signal.ndim == 2 and signal.shape[1] > len(signal)
+        if signal.ndim not in (1, 2) or not signal.size or transposed:
             raise ValueError(
                 f"expected a recording [T] or [T, channels] with samples, got {signal.shape}"
             )
         if noisy is not None and np.shape(noisy) != signal.shape:
             raise ValueError(f"noisy is {np.shape(noisy)}, expected {signal.shape}")
-        there = [self._there(one, sample_rate) for one in (signal, noisy) if one is not None]
-        restored = self.many(there[0], there[1] if len(there) > 1 else None, mix, already_enhanced)
-        back = soxr.resample(np.stack(restored, axis=1), SAMPLE_RATE, sample_rate)[: len(signal)]
-        return np.pad(back, ((0, len(signal) - len(back)), (0, 0))).reshape(signal.shape)
+        signals = split_channels(signal, sample_rate)
+        noisy_signals = signals if noisy is None else split_channels(noisy, sample_rate)
+        restored = self.restore_batch(signals, noisy_signals, mix, already_enhanced)
+        return join_channels(restored, sample_rate, len(signal)).reshape(signal.shape)
 
-    def many(
-        self, signals: Sequence[np.ndarray], noisy: Sequence[np.ndarray] | None = None, mix: float = 1.0,
+    def restore_batch(
+        self,
+        signals: Sequence[np.ndarray],
+        noisy: Sequence[np.ndarray] | None = None,
+        mix: float = 1.0,
         already_enhanced: bool = False,
-    ) -> list[np.ndarray]:  # fmt: skip
-        """Signals `[T]` at 48 kHz of any lengths, worked on together; none hears anything of another."""
+    ) -> list[np.ndarray]:
+        """Restore signals `[T]` at 48 kHz of any lengths together, each as if it were alone.
+
+        Arguments as of `__call__`, a signal each. Raises `ValueError` for NaN or infinite samples.
+        """
         signals = [np.asarray(signal, np.float32) for signal in signals]
         if not all(np.isfinite(signal).all() for signal in signals):
             raise ValueError("a signal holds NaN or infinite samples")
+        noisy = signals if noisy is None else noisy
         enhanced = signals
         if not already_enhanced:
-            enhanced = [found.signal for found in enhance_batch(signals, device=self.device.type)]
+            enhanced = [out.signal for out in enhance_batch(signals, device=self.device.type)]
         restored: list = [None] * len(signals)
-        order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
-        for start in range(0, len(order), BATCH_SIZE):
-            some = order[start : start + BATCH_SIZE]
-            length = -(-len(signals[some[-1]]) // HOP_LENGTH) * HOP_LENGTH
-            heard = [
-                [_padded(signal, length) for signal in (enhanced[i], (noisy or signals)[i])]
-                for i in some
-            ]
-            batch = torch.from_numpy(np.stack(heard)[:, : self.generator.n_inputs])
-            made = self._made(batch)  # causal: what is padded behind a signal does not change it
-            for i, (like, _), one in zip(some, heard, made, strict=True):
-                one = LoudnessMatcher().push(like, one)[: len(signals[i])]
-                restored[i] = mix * one + (1 - mix) * signals[i]
+        # Signals of like lengths share a batch, so that little is padded.
+        by_length = sorted(range(len(signals)), key=lambda i: len(signals[i]))
+        for start in range(0, len(by_length), BATCH_SIZE):
+            indices = by_length[start : start + BATCH_SIZE]
+            length = -(-len(signals[indices[-1]]) // HOP_LENGTH) * HOP_LENGTH
+            inputs = np.stack(
+                [[_padded(enhanced[i], length), _padded(noisy[i], length)] for i in indices]
+            )
+            # The generator is causal: zeros behind a signal do not change it.
+            outputs = self._generate(torch.from_numpy(inputs[:, : self.generator.n_inputs]))
+            for i, (reference, _), output in zip(indices, inputs, outputs, strict=True):
+                # A signal of its own gets a matcher of its own: loudness follows past samples.
+                matched = LoudnessMatcher().push(reference, output)[: len(signals[i])]
+                restored[i] = mix * matched + (1 - mix) * signals[i]
         return restored
 
-    @torch.no_grad()
-    def _made(self, inputs: torch.Tensor) -> np.ndarray:
-        """`[B, C, T]` -> `[B, T]`, T in whole hops, aligned; by parts, so that memory does not grow with T."""
-        late, state, parts = self.generator.delay, None, []
-        for part in torch.nn.functional.pad(inputs, (0, late)).split(CHUNK_LENGTH, dim=2):
-            made, state = self.generator(part.to(self.device), state)
-            parts.append(made[:, 0].cpu().numpy())
-        return np.concatenate(parts, axis=1)[:, late:]
-
     def stream(self, mix: float = 1.0, already_enhanced: bool = False) -> RestorerStream:
-        """One channel at 48 kHz: `push(chunk)` gives as many samples, `stream.delay` late; `flush()` the last."""
+        """A stream for one channel at 48 kHz: `push` chunks, at the end `flush`."""
         return RestorerStream(self.generator, mix, already_enhanced)
 
     def export(self, path: str | Path) -> Path:
-        """Write the restorer as an ONNX model of one hop with explicit states, held against PyTorch first."""
+        """Write the generator as an ONNX model of one hop with explicit states.
+
+        Raises `RuntimeError` if the model differs from PyTorch by more than 1e-4.
+        """
         return write_onnx(self.generator, path, self.run)
 
-    @staticmethod
-    def _there(signal: np.ndarray, sample_rate: int) -> list[np.ndarray]:
-        return list(
-            soxr.resample(
-                np.asarray(signal, np.float32).reshape(len(signal), -1), sample_rate, SAMPLE_RATE
-            ).T
-        )
+    @torch.no_grad()
+    def _generate(self, inputs: Tensor) -> np.ndarray:
+        """`[B, C, T]` -> `[B, T]`, aligned; T in whole hops."""
+        delay, state, outputs = self.generator.delay, None, []
+        # Chunk by chunk, so that memory does not grow with T.
+        for chunk in F.pad(inputs, (0, delay)).split(CHUNK_LENGTH, dim=2):
+            restored, state = self.generator(chunk.to(self.device), state)
+            outputs.append(restored[:, 0].cpu().numpy())
+        # The first `delay` samples come before the signal, which the padding made up for.
+        return np.concatenate(outputs, axis=1)[:, delay:]
 
 
 def _padded(signal: np.ndarray, length: int) -> np.ndarray:

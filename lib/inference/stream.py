@@ -1,31 +1,34 @@
-"""noisy -> restored while it is being recorded: DeepFilterNet3 and the restorer as one chain, chunk by chunk.
+"""noisy -> restored while it is being recorded: DeepFilterNet3 and the generator, chunk by chunk.
 
-Any chunk size goes in, as many samples come out, `delay` samples late; pauses, ends and all else are as offline.
+Any number of samples goes in, as many come out. The output equals the offline result, pauses and
+ends included.
 """
 
 import numpy as np
 import torch
 from torch import nn
 
-from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
-from lib.deepfilter.model import DELAY, load
+from lib.deepfilter.grid import DELAY, HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.model import load
+from lib.deepfilter.rows import samples_of
 from lib.deepfilter.stream import DeepFilterStream
 from lib.inference.loudness import LoudnessMatcher
 from lib.models.export import run_hops
 
-CHUNK_LENGTH = 10 * SAMPLE_RATE  # samples that are worked on at once, whatever comes in
+CHUNK_LENGTH = 10 * SAMPLE_RATE  # samples that are processed at once; longer chunks are split
 
 
 class RestorerStream:
-    """One channel at 48 kHz through the chain: `restored = stream.push(noisy)`, at the end `stream.flush()`.
+    """One channel at 48 kHz: `restored = stream.push(noisy)`, at the end `stream.flush()`.
 
-    Outputs are `delay` samples late: the first `delay` samples that come out are zeros, and `flush` gives the last ones and makes
-    the stream ready for another signal. It never hears more than has come in; memory does not grow.
+    Outputs are `delay` samples late: the first `delay` samples are zeros, and `flush` gives the
+    last ones. A stream depends on past samples alone, and its memory does not grow.
 
     Args:
         generator: in eval mode.
-        mix: share of restored in what comes out, the rest is the signal that came in, at the same place.
-        already_enhanced: what comes in has been through DeepFilterNet3; `push` may get the noisy original beside it.
+        mix: share of restored in the output, 0 to 1; the rest is the input.
+        already_enhanced: the input has been through DeepFilterNet3; `push` may get the noisy
+            original beside it.
 
     >>> from lib.models.pretrained import load_weights
     >>> stream = RestorerStream(load_weights())
@@ -33,119 +36,116 @@ class RestorerStream:
     ([1, 1000, 480], True)
     """
 
-    def __init__(self, generator: nn.Module, mix: float = 1.0, already_enhanced: bool = False):
-        self.generator, self.mix, self.already_enhanced = generator, mix, already_enhanced
+    def __init__(
+        self, generator: nn.Module, mix: float = 1.0, already_enhanced: bool = False
+    ) -> None:
+        self.generator = generator
+        self.mix = mix
+        self.already_enhanced = already_enhanced
         self.device = next(generator.parameters()).device
-        first_stage = 0 if already_enhanced else DELAY
-        self.delay = (
-            first_stage + generator.delay + HOP_LENGTH
-        )  # the last: a hop has to be there whole
+        first_stage_delay = 0 if already_enhanced else DELAY
+        # One more hop: the networks start on a hop when its last sample is there.
+        self.delay = first_stage_delay + generator.delay + HOP_LENGTH
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was heard."""
+        """Forget the signal: the stream is as new."""
         self.first_stage = None if self.already_enhanced else DeepFilterStream(load())
-        self.state, self.follower = None, LoudnessMatcher()
-        self.rest = np.zeros((2, 0), np.float32)  # (dry, noisy) of less than a hop
-        self.waiting = np.zeros(
-            (2, 0), np.float32
-        )  # (dry, noisy) whose enhanced samples are still to come
-        self.beside = np.zeros(
-            (2, 0), np.float32
-        )  # (dry, enhanced) whose restored samples are still to come
-        self.late = (
-            self.generator.delay
-        )  # samples that the generator gives before the signal's first one
-        self.out = np.zeros(self.delay, np.float32)
-        self.n_heard = self.n_enhanced = 0
+        self.generator_state = None
+        self.loudness = LoudnessMatcher()
+        # Samples on their way, `[2, n]`. `dry` is the input, which `mix` mixes in again.
+        self.partial_hop = np.zeros((2, 0), np.float32)  # dry, noisy
+        self.before_generator = np.zeros((2, 0), np.float32)  # dry, noisy: enhanced is to come
+        self.after_generator = np.zeros((2, 0), np.float32)  # dry, enhanced: restored is to come
+        self.n_to_skip = self.generator.delay  # what the generator gives before the signal starts
+        self.output = np.zeros(self.delay, np.float32)
+        self.n_pushed = 0
+        self.n_enhanced = 0
 
     def push(self, chunk: np.ndarray, noisy: np.ndarray | None = None) -> np.ndarray:
         """The next samples `[n]` of the signal -> `[n]` restored ones, float32.
 
         Args:
             chunk: noisy; with `already_enhanced` the enhanced signal.
-            noisy: with `already_enhanced`, the noisy original; without it the enhanced signal stands in for it.
+            noisy: with `already_enhanced`, the noisy original; without it `chunk` stands in.
 
         Raises:
-            ValueError: the chunk is not one-dimensional, holds NaN or infinite samples, or `noisy` has another length.
+            ValueError: the chunk is not one-dimensional, holds NaN or infinite samples, or `noisy`
+                has another length.
         """
-        both = [
-            np.asarray(chunk, np.float32),
-            np.asarray(chunk if noisy is None else noisy, np.float32),
-        ]
-        if both[0].ndim != 1 or both[0].shape != both[1].shape or not np.isfinite(both).all():
+        dry = np.asarray(chunk, np.float32)
+        noisy = dry if noisy is None else np.asarray(noisy, np.float32)
+        finite = np.isfinite(dry).all() and np.isfinite(noisy).all()
+        if dry.ndim != 1 or dry.shape != noisy.shape or not finite:
             raise ValueError(
-                f"chunk {both[0].shape}, noisy {both[1].shape}: expected finite samples [n] of one length"
+                f"chunk {dry.shape}, noisy {noisy.shape}: expected finite samples [n] of one length"
             )
-        both = np.stack(both)
-        for part in np.split(both, range(CHUNK_LENGTH, both.shape[1], CHUNK_LENGTH), axis=1):
-            self.rest = np.concatenate([self.rest, part], axis=1)
-            self.n_heard += part.shape[1]
-            n_whole = self.rest.shape[1] // HOP_LENGTH * HOP_LENGTH
-            hops, self.rest = self.rest[:, :n_whole], self.rest[:, n_whole:]
-            self.waiting = np.concatenate([self.waiting, hops], axis=1)
-            self._restore(
-                hops[0]
-                if self.already_enhanced
-                else self._signal(self.first_stage.push(_rows(hops[0])))
-            )
-        return self._taken(both.shape[1])
+        pair = np.stack([dry, noisy])
+        # Long chunks go in parts, so that memory does not grow with the chunk.
+        for part in np.split(pair, range(CHUNK_LENGTH, len(dry), CHUNK_LENGTH), axis=1):
+            self.n_pushed += part.shape[1]
+            samples = np.concatenate([self.partial_hop, part], axis=1)
+            # Only whole hops go on; the rest waits for the next chunk.
+            hops, self.partial_hop = _split(samples, samples.shape[1] // HOP_LENGTH * HOP_LENGTH)
+            self.before_generator = np.concatenate([self.before_generator, hops], axis=1)
+            self._restore(hops[0] if self.already_enhanced else self._enhance(hops[0]))
+        return self._take(len(dry))
 
     def flush(self) -> np.ndarray:
         """The last `delay` samples; then the stream is as new."""
-        missing = -self.rest.shape[1] % HOP_LENGTH
-        last = np.pad(self.rest, ((0, 0), (0, missing)))
-        self.waiting = np.concatenate([self.waiting, last], axis=1)
+        # Zeros complete the last hop of dry and noisy; the first stage mirrors its end itself.
+        n_missing = -self.partial_hop.shape[1] % HOP_LENGTH
+        last_hop = np.pad(self.partial_hop, ((0, 0), (0, n_missing)))
+        self.before_generator = np.concatenate([self.before_generator, last_hop], axis=1)
         if self.already_enhanced:
-            enhanced = last[0]
+            enhanced = last_hop[0]
         else:
-            enhanced = np.concatenate(
-                [self._signal(rows) for rows in self.first_stage.end(self.rest[0])]
-            )
-        enhanced[self.n_heard - self.n_enhanced :] = 0.0  # behind the signal is silence
+            rows = self.first_stage.end(self.partial_hop[0])
+            enhanced = np.concatenate([samples_of(part) for part in rows])
+        enhanced[self.n_pushed - self.n_enhanced :] = 0.0  # silence lies behind the signal
         self._restore(enhanced)
-        self.waiting = np.zeros((2, HOP_LENGTH), np.float32)
+        # One hop of silence pushes out what the generator's delay holds.
+        self.before_generator = np.zeros((2, HOP_LENGTH), np.float32)
         self._restore(np.zeros(HOP_LENGTH, np.float32))
-        restored = self._taken(self.delay)
+        restored = self._take(self.delay)
         self.reset()
         return restored
 
+    def _enhance(self, samples: np.ndarray) -> np.ndarray:
+        """Whole hops through the first stage; its output is late."""
+        return samples_of(self.first_stage.push(samples.reshape(-1, HOP_LENGTH)))
+
     @torch.no_grad()
     def _restore(self, enhanced: np.ndarray) -> None:
-        """Whole hops of the first stage's output go through the generator, in their order."""
+        """Whole hops of the first stage's output through the generator, to the output."""
         if not len(enhanced):
             return
-        (dry, noisy), self.waiting = (
-            self.waiting[:, : len(enhanced)],
-            self.waiting[:, len(enhanced) :],
-        )
-        inputs = np.stack([enhanced, noisy][: self.generator.n_inputs])[None]
-        if self.device.type == "cpu":
-            restored, self.state = run_hops(self.generator, inputs, self.state)
-        else:
-            restored, self.state = self.generator(
-                torch.from_numpy(inputs).to(self.device), self.state
-            )
-            restored = restored.cpu().numpy()
-        restored = restored[0, 0, self.late :]
-        self.late = max(0, self.late - len(enhanced))
+        (dry, noisy), self.before_generator = _split(self.before_generator, len(enhanced))
+        restored = self._generate(np.stack([enhanced, noisy][: self.generator.n_inputs])[None])
+        restored = restored[self.n_to_skip :]
+        # What the generator gives before the signal's first sample does not come out.
+        self.n_to_skip = max(0, self.n_to_skip - len(enhanced))
         self.n_enhanced += len(enhanced)
-        self.beside = np.concatenate([self.beside, [dry, enhanced]], axis=1)
-        (dry, enhanced), self.beside = (
-            self.beside[:, : len(restored)],
-            self.beside[:, len(restored) :],
-        )
-        restored = self.follower.push(enhanced, restored)
-        self.out = np.concatenate([self.out, self.mix * restored + (1 - self.mix) * dry])
+        # The generator's output is late, too: dry and enhanced wait for it.
+        waiting = np.concatenate([self.after_generator, [dry, enhanced]], axis=1)
+        (dry, enhanced), self.after_generator = _split(waiting, len(restored))
+        matched = self.loudness.push(enhanced, restored)
+        self.output = np.concatenate([self.output, self.mix * matched + (1 - self.mix) * dry])
 
-    def _taken(self, n: int) -> np.ndarray:
-        taken, self.out = self.out[:n], self.out[n:]
-        return taken
+    def _generate(self, inputs: np.ndarray) -> np.ndarray:
+        """`[1, C, T]` -> `[T]`."""
+        if self.device.type == "cpu":  # a single hop is faster in ONNX Runtime than in PyTorch
+            restored, self.generator_state = run_hops(self.generator, inputs, self.generator_state)
+            return restored[0, 0]
+        inputs = torch.from_numpy(inputs).to(self.device)
+        restored, self.generator_state = self.generator(inputs, self.generator_state)
+        return restored[0, 0].cpu().numpy()
 
-    @staticmethod
-    def _signal(rows: np.ndarray) -> np.ndarray:
-        return rows[:, :HOP_LENGTH].ravel()
+    def _take(self, n: int) -> np.ndarray:
+        samples, self.output = self.output[:n], self.output[n:]
+        return samples
 
 
-def _rows(samples: np.ndarray) -> np.ndarray:
-    return samples.reshape(-1, HOP_LENGTH)
+def _split(samples: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `n` samples of `[2, T]`, and the rest."""
+    return samples[:, :n], samples[:, n:]

@@ -1,4 +1,4 @@
-"""What training minimises: named terms between restored and clean, and the GAN's.
+"""Losses: named terms that compare restored with clean, and those of the GAN.
 
 May import: deepfilter, models.
 """

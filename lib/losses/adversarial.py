@@ -1,11 +1,13 @@
-"""Losses of the GAN: discriminators against generator, and feature matching."""
+"""Losses of the GAN: least squares for both sides, and feature matching."""
 
 import torch
 from torch import Tensor
 
 
 def discriminator_loss(scores_clean: list[Tensor], scores_restored: list[Tensor]) -> Tensor:
-    """Least squares (1611.04076): clean towards 1, restored towards 0; the mean over the ensemble.
+    """Least squares (1611.04076): clean towards 1, restored towards 0.
+
+    Each list has one tensor `[B]` of scores a discriminator; the loss is the mean over the lists.
 
     >>> discriminator_loss([torch.ones(2)], [torch.zeros(2)]).item()
     0.0
@@ -17,7 +19,7 @@ def discriminator_loss(scores_clean: list[Tensor], scores_restored: list[Tensor]
 
 
 def adversarial_loss(scores_restored: list[Tensor]) -> Tensor:
-    """Least squares, the generator's side: restored towards 1.
+    """Least squares, the generator's side: restored towards 1; the mean over the discriminators.
 
     >>> adversarial_loss([torch.zeros(2)]).item()
     1.0
@@ -26,7 +28,19 @@ def adversarial_loss(scores_restored: list[Tensor]) -> Tensor:
 
 
 def feature_matching(restored: list[list[Tensor]], clean: list[list[Tensor]]) -> Tensor:
-    """Feature matching (1910.06711): distance of all activations but the score, relative to the size of the clean item's own."""
+    """Feature matching (1910.06711): mean distance of all activations except the scores.
+
+    Args:
+        restored, clean: activations, a list for each discriminator with a tensor for each layer.
+            The last layer is the score and is left out. Clean receives no gradient.
+
+    A distance is relative to the mean magnitude of the clean item in that layer, so that all layers
+    weigh alike.
+
+    >>> maps = [[torch.full((1, 3), 2.0), torch.zeros(1)]]
+    >>> feature_matching([[torch.full((1, 3), 3.0), torch.zeros(1)]], maps).item()
+    0.5
+    """
     terms = [
         (_item_size(ours - real.detach()) / _item_size(real.detach()).clamp(min=1e-4)).mean()
         for maps, real_maps in zip(restored, clean, strict=True)
@@ -36,5 +50,5 @@ def feature_matching(restored: list[list[Tensor]], clean: list[list[Tensor]]) ->
 
 
 def _item_size(x: Tensor) -> Tensor:
-    """Mean magnitude of each item, summed in single precision whatever the activations' own is."""
+    """Mean magnitude of each item. Half-precision activations are summed in single precision."""
     return x.abs().flatten(1).mean(1, dtype=torch.float32)

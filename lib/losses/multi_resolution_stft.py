@@ -1,4 +1,4 @@
-"""Distance of log spectra over several windows, in dB."""
+"""Distance of two log spectra at several resolutions, in dB."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,25 @@ from torch import Tensor, nn
 from lib.losses.terms import FLOOR_DB, bins_below, check_same_shape, item_mean, level_db, spectrum
 
 N_FFTS = (512, 1024, 2048)  # 11, 21 and 43 ms at 48 kHz: plosives, syllables, pitch
-HIGH_HZ = 4000.0  # where the highs begin that may weigh more
+HIGH_HZ = 4000.0  # lower edge of the band that `high_band_weight` weighs
 
 
 class MultiResolutionSTFT(nn.Module):
     """Mean distance of two log spectra over several windows, in dB; safe on silence.
 
-    The floor is soft, `10 log10(|X|^2 + floor^2)`: a bin that the first stage has emptied still has a gradient.
+    The level of a bin is `10 log10(|X|^2 + floor)`. This floor is soft: a bin that noise
+    suppression has emptied still has a gradient.
 
     Args:
         n_ffts: window lengths in samples; the hop is a quarter of each.
-        floor_db: level that both spectra fade into (dB re a full-scale sine).
-        high_band_weight: what a difference in a bin at or above 4 kHz is multiplied with; below it counts 1. It acts on the
-            difference, not on the magnitudes, where it would cancel out, and the sum is divided by the number of bins, not by
-            their weights.
+        floor_db: the floor, in dB re a full-scale sine.
+        high_band_weight: factor of a difference at or above 4 kHz; below, the factor is 1. It acts
+            on the differences of levels, since a factor on both magnitudes would cancel out. The
+            sum is divided by the number of bins, not by their weights.
 
     Shape:
-        - restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`; loss: scalar in dB, `>= 0`
+        - restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`
+        - loss: scalar in dB, `>= 0`
 
     >>> t = torch.arange(9_600) / 48_000
     >>> tone = 0.5 * torch.sin(2 * torch.pi * 3_000 * t)[None, None]
@@ -40,14 +42,11 @@ class MultiResolutionSTFT(nn.Module):
         high_band_weight: float = 1.0,
     ):
         super().__init__()
-        self.n_ffts, self.floor, self.high_band_weight = (
-            tuple(n_ffts),
-            10 ** (floor_db / 10),
-            high_band_weight,
-        )
-        for (
-            n_fft
-        ) in self.n_ffts:  # buffers follow .to(device); they are no weights, so they are not saved
+        self.n_ffts = tuple(n_ffts)
+        self.floor = 10 ** (floor_db / 10)
+        self.high_band_weight = high_band_weight
+        # Buffers follow .to(device). They are no weights, so they are not saved.
+        for n_fft in self.n_ffts:
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def level(self, signals: Tensor, n_fft: int) -> Tensor:
@@ -57,7 +56,7 @@ class MultiResolutionSTFT(nn.Module):
     def forward(
         self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor
     ) -> Tensor:
-        """See the class."""
+        """The loss; arguments as in the class."""
         check_same_shape(restored, clean)
         terms = []
         for n_fft in self.n_ffts:
@@ -65,8 +64,7 @@ class MultiResolutionSTFT(nn.Module):
             high = bins_below(torch.full_like(bandwidth_hz, HIGH_HZ), n_fft) == 0
             inside = bins_below(bandwidth_hz, n_fft)
             weights = inside * torch.where(high, self.high_band_weight, 1.0)
-            per_frame = torch.einsum("bft,bf->bt", difference, weights) / inside.sum(
-                1, keepdim=True
-            )
+            total = torch.einsum("bft,bf->bt", difference, weights)
+            per_frame = total / inside.sum(1, keepdim=True)
             terms.append(item_mean(per_frame, n_samples // (n_fft // 4) + 1))
         return torch.stack(terms).mean()

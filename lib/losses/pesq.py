@@ -1,159 +1,143 @@
-"""What PESQ minds, as a loss: the model of hearing of ITU-T P.862.2 at 48 kHz, differentiable, without its alignment in time.
+"""The wide-band PESQ score (ITU-T P.862.2) as a differentiable loss at 48 kHz.
 
-Both signals are brought to one level, taken to loudness in 49 Bark bands, and compared where neither masks the other. What
-differs from P.862: the level is that of the spectrum from 325 to 3250 Hz, tables are formulas, and nothing is shifted in time.
+Both signals are brought to one level, filtered, and summed into 49 Bark bands. A fixed filter and a
+slow gain between them are forgiven. Their loudness is compared where neither masks the other, and
+the disturbance is averaged over time.
+
+Differences from P.862 and P.862.2:
+
+- No alignment in time: restored and clean are sample-aligned here.
+- The level is that of the power spectrum from 325 to 3250 Hz; P.862 filters the waveform.
+- The input filter acts on the power spectrum as its exact response; P.862.2 runs it over the
+  samples. The bin at 0 Hz is 0.
+- Spectra are taken at 48 kHz with a window of the same 32 ms; there is no resampling to 16 kHz.
+- Formulas stand in for tables: threshold of hearing (Terhardt, 1979), width of the bands, exponent
+  of loudness.
+- The gain of a frame is smoothed with the gain of the frame before as it was measured. In P.862 the
+  smoothing is recursive: it uses the smoothed gain of the frame before.
+- The norm over time weighs all windows of 20 frames alike. P.862 gives the end of long signals
+  more weight, and it measures very bad intervals a second time with another alignment.
 """
 
 import math
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib.deepfilter.grid import SAMPLE_RATE
+from lib.losses.bark import HOP_LENGTH, audible, band_tables, bark_bands, loudness
 
-N_FFT, HOP_LENGTH = (
-    1536,
-    768,
-)  # 32 ms, half overlapped; its bins below 8 kHz are those of PESQ at 16 kHz
-BINS_OF_BAND = (
-    *(1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2),
-    *(3, 3, 3, 3, 4, 3, 4, 5, 4, 5, 6, 6, 7, 8, 9, 9, 12, 12, 15, 16, 18, 21, 25, 20),
-)  # of 31.25 Hz each, from 0 to 8 kHz: P.862's bands for wide-band speech
-N_BINS, N_BANDS = sum(BINS_OF_BAND), len(BINS_OF_BAND)
-LEVEL = 1e7  # power that both signals are brought to, in steps of 16 bits
-LEVEL_HZ = (325.0, 3250.0)
-NUMERATOR = (2.740826, -5.4816519, 2.740826)  # of P.862.2's input filter at 16 kHz
-DENOMINATOR = (1.0, -1.9444777, 0.94597794)
-DENSITY, SONES, ZWICKER = (
-    4.84e-4,
-    0.1866,
-    0.23,
-)  # scales of P.862: power of a band, loudness; exponent of loudness
-SYMMETRIC, ASYMMETRIC = 0.1, 0.0309  # what each disturbance takes off 4.5 points
-WORST_FRAMES = 20  # frames, half overlapped, whose worst moments count (a norm of power 6)
-QUIET = 1e-12  # mean power below which a signal is not made louder
-MAX_PESQ = 0.999 + 4 / (1 + math.exp(-1.3669 * 4.5 + 3.8224))  # 4.64, of two signals that are one
+SPEECH_POWER = 1e7  # audible power above which a frame counts as speech
+DEAD_ZONE = 0.25  # share of the quieter loudness that masks a difference
+MAX_DISTURBANCE = 45.0  # of a frame
+SYMMETRIC_WEIGHT = 0.1  # points that a unit of each disturbance takes off
+ASYMMETRIC_WEIGHT = 0.0309
+N_WORST_FRAMES = 20  # length of the windows (0.3 s) whose worst moments count
+MAX_PESQ = 0.999 + 4 / (1 + math.exp(-1.3669 * 4.5 + 3.8224))  # 4.64, of two equal signals
 
 
 def pesq_loss(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
-    """What disturbance takes off the 4.64 points of PESQ (wide band, P.862.2's scale), for each item `[B]`, in `[0, 3.64)`.
+    """Points of wide-band PESQ (P.862.2) that each item lacks to 4.64, the score of equal signals.
 
-    restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths, of 0.34 s or more if the norm over time is to be PESQ's.
+    Args:
+        n_samples: true lengths. The norm over time is PESQ's from 0.34 s on.
+
+    Shape:
+        - restored, clean: `[B, 1, T]`; n_samples: `[B]`; result: `[B]`, in `[0, 3.64)`
 
     >>> x = torch.randn(1, 1, 48_000)
-    >>> lost = [pesq_loss(x + share * torch.randn_like(x), x, torch.tensor([48_000])).item() for share in (0.0, 0.1, 1.0)]
+    >>> noisy = [x + share * torch.randn_like(x) for share in (0.0, 0.1, 1.0)]
+    >>> lost = [pesq_loss(y, x, torch.tensor([48_000])).item() for y in noisy]
     >>> round(lost[0], 3), lost[0] < lost[1] < lost[2]
     (0.0, True)
     """
-    ours, real = (_densities(signals, n_samples) for signals in (restored, clean))
-    threshold, width, exponent = (table.to(ours.device) for table in _tables())
-
-    def audible(bands: Tensor, factor: float) -> Tensor:
-        return torch.where(bands > factor * threshold, bands, 0.0)
-
-    frames = _frames(n_samples)
-    inside = torch.arange(ours.shape[1], device=ours.device) < frames[:, None]
-    speaking = inside & (audible(real, 100.0).sum(2) > 1e7)
-
-    def spectrum(bands: Tensor) -> Tensor:
-        return (audible(bands, 100.0) * speaking[..., None]).sum(1, keepdim=True) / frames[
-            :, None, None
-        ]
-
-    real = real * ((spectrum(ours) + 1e3) / (spectrum(real) + 1e3)).clamp(
-        0.01, 100.0
-    )  # a fixed filter is forgiven
-    gain = (audible(real, 1.0).sum(2) + 5e3) / (
-        audible(ours, 1.0).sum(2) + 5e3
-    )  # and most of a slow change of level
-    gain = torch.cat([gain[:, :1], 0.8 * gain[:, 1:] + 0.2 * gain[:, :-1]], dim=1).clamp(3e-4, 5.0)
-    ours = ours * gain[..., None]
-
-    louds = [
-        torch.where(x > threshold, (0.5 + 0.5 * x / threshold) ** exponent - 1, 0.0)
-        for x in (ours, real)
-    ]
-    loud, reference = (SONES * (2 * threshold) ** exponent * x for x in louds)
-    heard = F.relu((loud - reference).abs() - 0.25 * torch.minimum(loud, reference))
-    added = ((ours + 50) / (real + 50)) ** 1.2  # what was added is minded more than what was lost
-    added = torch.where(added < 3, 0.0, added.clamp(max=12.0))
-    both = (width * heard)[..., 1:], (width * heard * added)[..., 1:]
-    total = width[1:].sum()
-    norms = total.sqrt() * (both[0].square().sum(2) + 1e-12).sqrt(), both[1].sum(2)
-
-    weight = ((audible(real, 1.0).sum(2) + 1e5) / 1e7) ** 0.04
+    n_frames = _n_frames(n_samples)
+    restored_bands, clean_bands = (bark_bands(x, n_frames) for x in (restored, clean))
+    inside = torch.arange(clean_bands.shape[1], device=clean_bands.device) < n_frames[:, None]
+    clean_bands = forgive_fixed_filter(restored_bands, clean_bands, inside, n_frames)
+    restored_bands = forgive_slow_gain(restored_bands, clean_bands)
+    symmetric, asymmetric = frame_disturbances(restored_bands, clean_bands)
+    # A loud frame hides a little more than a quiet one.
+    weight = ((audible(clean_bands, 1.0).sum(2) + 1e5) / 1e7) ** 0.04
     symmetric, asymmetric = (
-        _over_time((norm / weight).clamp(max=45.0) * inside, frames) for norm in norms
+        norm_over_time((disturbance / weight).clamp(max=MAX_DISTURBANCE) * inside, n_frames)
+        for disturbance in (symmetric, asymmetric)
     )
-    raw = 4.5 - SYMMETRIC * symmetric - ASYMMETRIC * asymmetric
-    return MAX_PESQ - (0.999 + 4 * torch.sigmoid(1.3669 * raw - 3.8224))
+    return MAX_PESQ - mos_lqo(4.5 - SYMMETRIC_WEIGHT * symmetric - ASYMMETRIC_WEIGHT * asymmetric)
 
 
-def _densities(signals: Tensor, n_samples: Tensor) -> Tensor:
-    """Power in each band, `[B, frames, 49]`, at one level and after the input filter."""
-    window = torch.hann_window(N_FFT, device=signals.device)
-    z = torch.stft(
-        signals[:, 0].float(),
-        N_FFT,
-        HOP_LENGTH,
-        window=window,
-        return_complex=True,
-        pad_mode="constant",
-    )
-    power = (z.real.square() + z.imag.square())[:, :N_BINS] / (
-        SAMPLE_RATE / 16_000
-    ) ** 2  # as of 16 kHz
-    hz = torch.arange(N_BINS, device=signals.device) * SAMPLE_RATE / N_FFT
-    inside = torch.arange(power.shape[2], device=power.device) < _frames(n_samples)[:, None]
-    power = power * inside[:, None]
-    middle = power[:, (hz > LEVEL_HZ[0]) & (hz < LEVEL_HZ[1])].sum((1, 2)) / inside.sum(1)
-    level = (
-        2 * middle / (N_FFT / 3) / (3 / 8 * N_FFT / 3)
-    )  # Parseval: length and power of a Hann window
-    power = power * (_input_filter(hz)[:, None] * (LEVEL / level.clamp(min=QUIET))[:, None, None])
-    bands = torch.stack([part.sum(1) for part in power.split(BINS_OF_BAND, dim=1)], dim=2)
-    return DENSITY * bands
+def forgive_fixed_filter(
+    restored: Tensor, clean: Tensor, inside: Tensor, n_frames: Tensor
+) -> Tensor:
+    """Clean bands with the mean spectrum of restored, up to 20 dB: P.862's partial equalisation.
 
-
-def _frames(n_samples: Tensor) -> Tensor:
-    """That count of an item's: those that begin half a window before its end, and at least one."""
-    return (n_samples // HOP_LENGTH).clamp(min=1)
-
-
-def _input_filter(hz: Tensor) -> Tensor:
-    """Power response of P.862.2's filter, which takes away what is below 100 Hz."""
-    turn = torch.exp(-2j * torch.pi * hz.double() / 16_000)
-    up, down = (sum(c * turn**i for i, c in enumerate(part)) for part in (NUMERATOR, DENOMINATOR))
-    response = (up / down).abs().square().float()
-    return torch.where(hz > 0, response, 0.0)
-
-
-@cache
-def _tables() -> tuple[Tensor, Tensor, Tensor]:
-    """Of each band: threshold of hearing (Terhardt, 1979), width in Bark, exponent of loudness; `[49]` each.
-
-    >>> threshold, width, exponent = _tables()
-    >>> round(10 * threshold.log10().min().item()), round(width.sum().item()), round(exponent.max().item(), 3)
-    (-5, 21, 0.255)
+    All bands are `[B, frames, 49]`.
     """
-    bins, index = torch.tensor(BINS_OF_BAND), torch.arange(N_BANDS)
-    khz = (bins.cumsum(0) - bins / 2) * SAMPLE_RATE / N_FFT / 1000
-    threshold_db = 3.64 * khz**-0.8 - 6.5 * torch.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
-    width = 0.318 * (0.5852 / 0.318) ** (
-        (index - 1) / 47
-    )  # as in P.862, in which it grows by 1.3 % from band to band
-    width[0] /= 2  # the first is half a band
-    centre = width.cumsum(0) - width / 2
-    return 10 ** (threshold_db / 10), width, ZWICKER * (6 / (centre + 2)).clamp(1, 2) ** 0.15
+    speech = inside & (audible(clean, 100.0).sum(2) > SPEECH_POWER)
+
+    def mean_spectrum(bands: Tensor) -> Tensor:
+        total = (audible(bands, 100.0) * speech[..., None]).sum(1, keepdim=True)
+        return total / n_frames[:, None, None]
+
+    ratio = (mean_spectrum(restored) + 1e3) / (mean_spectrum(clean) + 1e3)
+    return clean * ratio.clamp(0.01, 100.0)
 
 
-def _over_time(norms: Tensor, frames: Tensor) -> Tensor:
-    """`[B, frames]` -> `[B]`: the norm of power 6 within 0.3 s, where the worst moment counts, of power 2 over all of these."""
-    n = min(WORST_FRAMES, norms.shape[1])
-    windows = norms.unfold(1, n, max(n // 2, 1))
+def forgive_slow_gain(restored: Tensor, clean: Tensor) -> Tensor:
+    """Restored bands `[B, frames, 49]` with the level of clean in each frame.
+
+    A fifth of the gain is that of the frame before, so a sudden change of level still counts.
+    """
+    gain = (audible(clean, 1.0).sum(2) + 5e3) / (audible(restored, 1.0).sum(2) + 5e3)
+    smooth = torch.cat([gain[:, :1], 0.8 * gain[:, 1:] + 0.2 * gain[:, :-1]], dim=1)
+    return restored * smooth.clamp(3e-4, 5.0)[..., None]
+
+
+def frame_disturbances(restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """Symmetric and asymmetric disturbance of each frame: `[B, frames, 49]` -> two `[B, frames]`.
+
+    The asymmetric one counts the bands in which restored has well more power than clean.
+    """
+    width = band_tables(restored.device)[1]
+    restored_loudness, clean_loudness = loudness(restored), loudness(clean)
+    masked = DEAD_ZONE * torch.minimum(restored_loudness, clean_loudness)
+    difference = F.relu((restored_loudness - clean_loudness).abs() - masked)
+    asymmetry = ((restored + 50) / (clean + 50)) ** 1.2
+    asymmetry = torch.where(asymmetry < 3, 0.0, asymmetry.clamp(max=12.0))
+    # The first band, below 32 Hz, does not count.
+    symmetric = (width * difference)[..., 1:]
+    asymmetric = (width * difference * asymmetry)[..., 1:]
+    norm = width[1:].sum().sqrt() * (symmetric.square().sum(2) + 1e-12).sqrt()
+    return norm, asymmetric.sum(2)
+
+
+def norm_over_time(disturbance: Tensor, n_frames: Tensor) -> Tensor:
+    """`[B, frames]` -> `[B]`: in windows of 0.3 s the norm of power 6, over all windows of power 2.
+
+    The worst moment of a window decides, and every window counts. Windows overlap by half.
+
+    >>> round(norm_over_time(torch.full((1, 60), 3.0), torch.tensor([60])).item(), 3)
+    3.0
+    """
+    length = min(N_WORST_FRAMES, disturbance.shape[1])
+    hop = max(length // 2, 1)
+    windows = disturbance.unfold(1, length, hop)
     worst = (windows.pow(6).mean(2) + 1e-24) ** (1 / 6)
-    starts = torch.arange(worst.shape[1], device=norms.device) * max(n // 2, 1)
-    whole = (starts + n <= frames[:, None]) | (starts == 0)
+    starts = torch.arange(worst.shape[1], device=disturbance.device) * hop
+    # An item shorter than a window keeps its first one.
+    whole = (starts + length <= n_frames[:, None]) | (starts == 0)
     return ((worst.square() * whole).sum(1) / whole.sum(1)).sqrt()
+
+
+def mos_lqo(raw: Tensor) -> Tensor:
+    """P.862.2's map from the raw score, at most 4.5, to a listener's scale.
+
+    >>> [round(x, 2) for x in mos_lqo(torch.tensor([4.5, 1.0])).tolist()]
+    [4.64, 1.32]
+    """
+    return 0.999 + 4 * torch.sigmoid(1.3669 * raw - 3.8224)
+
+
+def _n_frames(n_samples: Tensor) -> Tensor:
+    """Frames of an item: those that begin half a window before its end, and at least one."""
+    return (n_samples // HOP_LENGTH).clamp(min=1)

@@ -1,7 +1,7 @@
-"""What training minimises: named terms, weighted by the same names. Signals are `[B, 1, T]` at 48 kHz.
+"""The single loss terms, and the means that they share. Signals are `[B, 1, T]` at 48 kHz.
 
-Each term is the mean over items of the item's own mean; what lies behind an item's length or above its bandwidth is not counted.
-Argument order is (estimate, reference), as everywhere.
+Each term is the mean over items of the mean within an item. Samples behind an item's true length
+and bins above its bandwidth do not count. The argument order is (estimate, reference).
 """
 
 import torch
@@ -11,13 +11,13 @@ from torch import Tensor
 from lib.deepfilter.grid import SAMPLE_RATE
 from lib.models.spectral import COMPRESSION, POWER_FLOOR, compress
 
-N_FFT = 1024  # of the terms that hear one resolution
+N_FFT = 1024  # of the terms with a single resolution: 21 ms at 48 kHz
 N_MELS = 80
-FLOOR_DB = -80.0  # re a full-scale sine: the floor of the scores (lib.metrics)
+FLOOR_DB = -80.0  # re a full-scale sine, as in the scores of `lib.metrics`
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
-    """Mean absolute difference of the samples.
+    """Mean absolute difference of the samples, a scalar; full scale is 1.
 
     >>> l1(torch.ones(1, 1, 8), torch.zeros(1, 1, 8), torch.tensor([8])).item()
     1.0
@@ -27,7 +27,14 @@ def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
 
 
 def spectrum(signals: Tensor, window: Tensor) -> Tensor:
-    """`[B, 1, T]` -> complex `[B, F, frames]`, a full-scale sine at magnitude 1; hop a quarter of the window, float32."""
+    """`[B, 1, T]` -> complex64 `[B, F, frames]`; a full-scale sine has magnitude 1.
+
+    The hop is a quarter of the window.
+
+    >>> sine = torch.sin(2 * torch.pi * 3_000 * torch.arange(4_800) / SAMPLE_RATE)
+    >>> round(spectrum(sine[None, None], torch.hann_window(N_FFT)).abs().max().item(), 3)
+    1.0
+    """
     n_fft = len(window)
     z = torch.stft(
         signals[:, 0].float(),
@@ -50,54 +57,71 @@ def bins_below(bandwidth_hz: Tensor, n_fft: int) -> Tensor:
     return (hz < bandwidth_hz[:, None]).float()
 
 
-def complex_distance(ours: Tensor, real: Tensor, inside: Tensor) -> Tensor:
-    """Squared distance of compressed complex spectra and of their magnitudes, half each: `[B, frames]`, mean over bins.
+def complex_distance(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
+    """Squared distance of compressed complex spectra and of their magnitudes, half each.
 
-    `z = |X|^0.3 exp(i arg X)`: quiet bins and their phase count, too (Ephrat et al., 1804.03619; Braun and Tashev, 2009.12286).
+    Compression `|X|^0.3 exp(i arg X)` lets quiet bins and their phase count, too (Ephrat et al.,
+    1804.03619; Braun and Tashev, 2009.12286).
+
+    Shape:
+        - restored, clean: complex `[B, F, frames]`; inside: `[B, F]`, 1 for bins that count
+        - result: `[B, frames]`, mean over bins
     """
-    ours_z, real_z = (compress(z.real, z.imag) for z in (ours, real))
-    phase = (ours_z[0] - real_z[0]).square() + (ours_z[1] - real_z[1]).square()
-    magnitude = (power(ours) + POWER_FLOOR).pow(COMPRESSION / 2) - (power(real) + POWER_FLOOR).pow(
-        COMPRESSION / 2
+    real, imag = compress(restored.real, restored.imag)
+    clean_real, clean_imag = compress(clean.real, clean.imag)
+    phase = (real - clean_real).square() + (imag - clean_imag).square()
+    magnitude, clean_magnitude = (
+        (power(z) + POWER_FLOOR).pow(COMPRESSION / 2) for z in (restored, clean)
     )
-    return bin_mean(0.5 * (phase + magnitude.square()), inside)
+    return bin_mean(0.5 * (phase + (magnitude - clean_magnitude).square()), inside)
 
 
-def over_attenuation(
-    ours: Tensor, real: Tensor, inside: Tensor, floor_db: float = FLOOR_DB
-) -> Tensor:
-    """Energy that is missing where clean has it, in dB: `[B, frames]`, mean over bins; what is too much costs nothing.
+def over_attenuation(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
+    """Level that restored lacks to clean, in dB, mean over bins; a level that is too high costs 0.
+
+    Shapes are those of `complex_distance`.
 
     >>> loud, quiet = torch.ones(1, 4, 2) + 0j, 0.5 * torch.ones(1, 4, 2) + 0j
-    >>> [round(over_attenuation(a, b, torch.ones(1, 4)).mean().item(), 2) for a, b in ((quiet, loud), (loud, quiet))]
-    [6.02, 0.0]
+    >>> round(over_attenuation(quiet, loud, torch.ones(1, 4)).mean().item(), 2)
+    6.02
+    >>> over_attenuation(loud, quiet, torch.ones(1, 4)).mean().item()
+    0.0
     """
-    floor = 10 ** (floor_db / 10)
-    return bin_mean(F.relu(level_db(real, floor) - level_db(ours, floor)), inside)
+    floor = 10 ** (FLOOR_DB / 10)
+    return bin_mean(F.relu(level_db(clean, floor) - level_db(restored, floor)), inside)
 
 
-def mel_distance(
-    ours: Tensor, real: Tensor, mels: Tensor, bandwidth_hz: Tensor, floor_db: float = FLOOR_DB
-) -> Tensor:
-    """Distance of the levels of 80 mel bands, in dB: `[B, frames]`, mean over the bands that end below the bandwidth."""
-    floor, n_bins = 10 ** (floor_db / 10), mels.shape[0]
+def mel_distance(restored: Tensor, clean: Tensor, mels: Tensor, bandwidth_hz: Tensor) -> Tensor:
+    """Distance of the levels of 80 mel bands, in dB.
+
+    Args:
+        mels: `mel_filters()`.
+
+    Shape:
+        - restored, clean: complex `[B, F, frames]`; bandwidth_hz: `[B]`
+        - result: `[B, frames]`, mean over the bands that end below the bandwidth
+    """
+    floor = 10 ** (FLOOR_DB / 10)
     levels = [
-        10 * torch.log10(torch.einsum("bft,fm->bmt", power(z), mels) + floor) for z in (ours, real)
+        10 * torch.log10(torch.einsum("bft,fm->bmt", power(z), mels) + floor)
+        for z in (restored, clean)
     ]
-    hz = torch.linspace(0, SAMPLE_RATE / 2, n_bins, device=mels.device)
-    ends_hz = ((mels > 0) * hz[:, None]).amax(0)  # of each band
-    inside = (ends_hz < bandwidth_hz[:, None]).float()
+    hz = torch.linspace(0, SAMPLE_RATE / 2, mels.shape[0], device=mels.device)
+    upper_edge_hz = ((mels > 0) * hz[:, None]).amax(0)
+    inside = (upper_edge_hz < bandwidth_hz[:, None]).float()
+    # The lowest band always counts, so that the mean is one over at least one band.
     inside[:, 0] = 1.0
     return bin_mean((levels[0] - levels[1]).abs(), inside)
 
 
 def mel_filters() -> Tensor:
-    """`[513, 80]`: Slaney's mel scale up to 24 kHz; each band's weights add up to one.
+    """Mel filters `[513, 80]` on Slaney's scale up to 24 kHz; the weights of a band add up to 1.
 
     >>> filters = mel_filters()
     >>> list(filters.shape), bool((filters.sum(0) - 1).abs().max() < 1e-5)
     ([513, 80], True)
     """
+    # Imported here, since torchaudio takes a second and only this term needs it.
     from torchaudio.functional import melscale_fbanks
 
     filters = melscale_fbanks(
@@ -107,7 +131,10 @@ def mel_filters() -> Tensor:
 
 
 def band_limit(signals: Tensor, bandwidth_hz: Tensor) -> Tensor:
-    """Take away what lies above each item's bandwidth, so that neither losses nor discriminators hear it.
+    """Remove all above each item's bandwidth, so that neither losses nor discriminators hear it.
+
+    Shape:
+        - signals, result: `[B, 1, T]`; bandwidth_hz: `[B]`
 
     >>> highest = torch.tensor([1.0, -1.0]).repeat(2_400)[None, None]  # 24 kHz
     >>> band_limit(highest, torch.tensor([11_025.0])).abs().max().item() < 1e-6
@@ -122,15 +149,17 @@ def band_limit(signals: Tensor, bandwidth_hz: Tensor) -> Tensor:
 
 
 def power(z: Tensor) -> Tensor:
+    """Squared magnitude of complex `z`."""
     return z.real.square() + z.imag.square()
 
 
 def level_db(z: Tensor, floor: float) -> Tensor:
+    """Level of complex `z` in dB; `floor` is a power that is added."""
     return 10 * torch.log10(power(z) + floor)
 
 
 def bin_mean(values: Tensor, inside: Tensor) -> Tensor:
-    """`[B, F, frames]` -> `[B, frames]`, over the bins that count."""
+    """Mean of `values [B, F, frames]` over the bins that `inside [B, F]` marks: `[B, frames]`."""
     return torch.einsum("bft,bf->bt", values, inside) / inside.sum(1, keepdim=True)
 
 
@@ -141,7 +170,7 @@ def item_mean(values: Tensor, lengths: Tensor) -> Tensor:
 
 
 def check_same_shape(restored: Tensor, clean: Tensor) -> None:
+    """Raises `ValueError`, with both shapes, unless they are the same `[B, 1, T]`."""
     if restored.shape != clean.shape or restored.ndim != 3:
-        raise ValueError(
-            f"restored {tuple(restored.shape)}, clean {tuple(clean.shape)}: expected [B, 1, T] twice"
-        )
+        shapes = f"restored {tuple(restored.shape)}, clean {tuple(clean.shape)}"
+        raise ValueError(f"{shapes}: expected [B, 1, T] twice")

@@ -1,11 +1,14 @@
-"""Named loss terms, weighted by the same names."""
+"""Loss terms and weights with the same names."""
 
 import torch
 from torch import Tensor
 
 
 def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """The total. Both dicts must name the same terms: a misspelt weight is an error, not a zero.
+    """The sum of `weights[name] * terms[name]`.
+
+    Raises:
+        KeyError: the two do not have the same names, e.g. because a weight is misspelt.
 
     >>> weighted_sum({"l1": torch.tensor(2.0)}, {"l1": 50.0}).item()
     100.0
@@ -16,7 +19,7 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
 
 
 def as_text(terms: dict[str, float]) -> str:
-    """Terms in a few words, for progress.
+    """The terms in one line, for progress bars.
 
     >>> as_text({"l1": 0.0123, "spectral": 6.0})
     'l1 0.012, spectral 6.000'

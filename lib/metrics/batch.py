@@ -1,4 +1,4 @@
-"""Scores of many signals: in parallel processes, and none computed twice."""
+"""Scores of many signals: in several processes, and none of them computed twice."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from functools import cache, partial
 from importlib.metadata import version
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,21 @@ from lib.runtime import parallel
 from lib.runtime.cache import get, get_or_compute
 from lib.runtime.progress import progress
 
-PACKAGES = (
-    "numpy scipy soxr pesq pystoi librosa pyloudnorm speechmos onnxruntime".split()
-)  # that score
+# The packages that compute scores: another version may give other values.
+PACKAGES = "numpy scipy soxr pesq pystoi librosa pyloudnorm speechmos onnxruntime".split()
+JOBS_PER_PROCESS = 8  # jobs that are held at a time
+
+Job = tuple[np.ndarray, np.ndarray, float]  # estimate, reference, bandwidth_hz
+
+
+class _Arguments(NamedTuple):
+    """The arguments of `compute_scores`."""
+
+    estimate: np.ndarray
+    reference: np.ndarray
+    sample_rate: int
+    bandwidth_hz: float
+    names: Sequence[str]
 
 
 def score_table(
@@ -30,49 +43,56 @@ def score_table(
     n_signals: int | None = None,
     names: Sequence[str] = registry.ALL,
 ) -> pd.DataFrame:
-    """Scores of each system of each item against its clean signal, as the long table of `lib.evaluation.summary`; none is computed twice.
+    """The long table of `lib.evaluation.summary`: a row for each system of each item.
+
+    Every system is compared with the clean signal of its item. Scores that were computed before
+    are read from the cache.
 
     Args:
-        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and whatever else the table is to hold) and
-            its signals (system -> `[T]`), `clean` among them. May be a generator that restores: few are held at a time.
+        items: pairs of a row (`item_id snr_db speaker noise bandwidth_hz` and what else the table
+            shall hold) and its signals (system -> `[T]`), `clean` among them. It may be a generator
+            that restores: only a few items are held at a time.
         sample_rate: of all signals, Hz.
-        n_signals: of all items together, for the progress bar.
+        n_processes: as for `score_all`.
+        n_signals: number of all signals, for the progress bar.
         names: which scores.
     """
     rows = []
 
-    def jobs() -> Iterator[tuple]:
+    def jobs() -> Iterator[Job]:
         for row, signals in items:
             for system, signal in signals.items():
                 rows.append(row | {"system": system})
                 yield signal, signals["clean"], row["bandwidth_hz"]
 
-    scores = score_all(jobs(), sample_rate, n_processes, names, n_signals, keep=True)
+    scores = score_all(jobs(), sample_rate, n_processes, names, n_signals, use_cache=True)
     return pd.DataFrame([row | score for row, score in zip(rows, scores, strict=True)])
 
 
 def score_all(
-    jobs: Iterable[tuple[np.ndarray, np.ndarray, float]],
+    jobs: Iterable[Job],
     sample_rate: int,
     n_processes: int = 1,
-    names: Sequence[str] = registry.NAMES,
+    names: Sequence[str] = registry.CORE,
     total: int | None = None,
-    keep: bool = False,
+    use_cache: bool = False,
 ) -> list[dict[str, float]]:
-    """The scores of every job `(estimate, reference, bandwidth_hz)`, in their order.
+    """The scores of each job, in the order of the jobs.
 
-    The number of processes changes the rounding at most.
+    The number of processes changes nothing but the rounding.
 
     Args:
-        jobs: may be a generator that reads or restores: it runs in the caller's thread, `8 * n_processes` jobs at a time.
+        jobs: `(estimate, reference, bandwidth_hz)`. It may be a generator that reads or restores:
+            it runs in the thread of the caller, `8 * n_processes` jobs at a time.
         sample_rate: of all signals, Hz.
-        n_processes: 1 works here; more are joblib workers of one thread each.
+        n_processes: 1 computes in this process; more are joblib workers of one thread each.
         names: which scores.
-        total: the number of jobs, for the progress bar, where `jobs` has no length.
-        keep: read what was computed before, and keep what is computed now.
+        total: number of jobs for the progress bar, where `jobs` has no length.
+        use_cache: read scores that were computed before, and store new ones.
     """
     total = len(jobs) if total is None and hasattr(jobs, "__len__") else total
-    return list(progress(_score_each(jobs, sample_rate, n_processes, names, keep), "scores", total))
+    scores = _score_each(jobs, sample_rate, n_processes, names, use_cache)
+    return list(progress(scores, "scores", total))
 
 
 def cached_scores(
@@ -80,68 +100,79 @@ def cached_scores(
     reference: np.ndarray,
     sample_rate: int,
     bandwidth_hz: float,
-    names: Sequence[str] = registry.NAMES,
+    names: Sequence[str] = registry.CORE,
 ) -> dict[str, float]:
-    """As `metrics.scores`, but what the same code and packages computed once for the same samples is read from a file."""
-    arguments = (estimate, reference, sample_rate, bandwidth_hz)
-    found = {}
-    for wanted, about in _groups(*arguments, names):
-        found |= get_or_compute("scores", about, partial(compute_scores, *arguments, wanted))
-    return {name: found[name] for name in names}
+    """As `compute_scores`, but scores that the same code computed before are read from the cache.
+
+    The same code means the same packages, too.
+    """
+    arguments = _Arguments(estimate, reference, sample_rate, bandwidth_hz, names)
+    scores = {}
+    for group, inputs in _cache_inputs(arguments):
+        compute = partial(compute_scores, *arguments._replace(names=group))
+        scores |= get_or_compute("scores", inputs, compute)
+    return {name: scores[name] for name in names}
 
 
 @cache
 def scoring_version() -> list[str]:
-    """What scores follow from besides the signals: the versions of the packages, and the hash of our own files."""
-    paths = [
-        path for folder in ("audio", "metrics") for path in (REPO / "lib" / folder).glob("*.py")
-    ]
-    own = b"".join(path.read_bytes() for path in sorted(paths))
-    return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(own).hexdigest()]
+    """What scores follow from besides the signals: versions of packages, hash of our own code."""
+    folders = [REPO / "lib" / name for name in ("audio", "metrics")]
+    paths = sorted(path for folder in folders for path in folder.glob("*.py"))
+    code = b"".join(path.read_bytes() for path in paths)
+    return [*(f"{name} {version(name)}" for name in PACKAGES), hashlib.sha256(code).hexdigest()]
 
 
-def _score_each(jobs, sample_rate, n_processes, names, keep):
-    score, jobs = cached_scores if keep else compute_scores, iter(jobs)
-    # joblib would draw jobs in a thread of its own, where torch's no_grad of the caller does not hold: hand it lists
-    with parallel.pool(n_processes) if n_processes > 1 else nullcontext(_one_by_one) as pool:
-        while batch := list(islice(jobs, 8 * n_processes)):
-            batch = [
-                (estimate, reference, sample_rate, hz, names) for estimate, reference, hz in batch
+def _score_each(
+    jobs: Iterable[Job],
+    sample_rate: int,
+    n_processes: int,
+    names: Sequence[str],
+    use_cache: bool,
+) -> Iterator[dict[str, float]]:
+    function = cached_scores if use_cache else compute_scores
+    jobs = iter(jobs)
+    with parallel.pool(n_processes) if n_processes > 1 else nullcontext(_run_here) as pool:
+        # joblib would draw jobs in a thread of its own, where torch.no_grad of the caller does not
+        # hold. So they are drawn here and handed over in lists.
+        while batch := list(islice(jobs, JOBS_PER_PROCESS * n_processes)):
+            calls = [
+                _Arguments(estimate, reference, sample_rate, bandwidth_hz, names)
+                for estimate, reference, bandwidth_hz in batch
             ]
-            found = [
-                _cached(*job) if keep else None for job in batch
-            ]  # read here: a process gets nothing but work
-            computed = iter(
-                pool(
-                    delayed(score)(*job)
-                    for job, one in zip(batch, found, strict=True)
-                    if one is None
-                )
-            )
-            yield from (one or next(computed) for one in found)
+            # The cache is read here, so that the processes share what is left to compute evenly.
+            stored = [_stored_scores(call) if use_cache else None for call in calls]
+            missing = [call for call, scores in zip(calls, stored, strict=True) if scores is None]
+            computed = iter(pool(delayed(function)(*call) for call in missing))
+            yield from (next(computed) if scores is None else scores for scores in stored)
 
 
-def _one_by_one(calls: Iterable[tuple]) -> list:
-    return [function(*arguments) for function, arguments, _ in calls]
+def _run_here(calls: Iterable[tuple]) -> list:
+    """As a pool of joblib, without one."""
+    return [function(*arguments, **keywords) for function, arguments, keywords in calls]
 
 
-def _cached(estimate, reference, sample_rate, bandwidth_hz, names) -> dict[str, float] | None:
-    found = {}
-    for _, about in _groups(estimate, reference, sample_rate, bandwidth_hz, names):
-        if (part := get("scores", about)) is None:
+def _stored_scores(arguments: _Arguments) -> dict[str, float] | None:
+    """All scores from the cache; None if one is missing."""
+    scores = {}
+    for _, inputs in _cache_inputs(arguments):
+        if (stored := get("scores", inputs)) is None:
             return None
-        found |= part
-    return {name: found[name] for name in names}
+        scores |= stored
+    return {name: scores[name] for name in arguments.names}
 
 
-def _groups(estimate, reference, sample_rate, bandwidth_hz, names) -> list[tuple[list[str], list]]:
-    """The names that are kept together, with all that their values follow from: the quick ones, and the rest."""
+def _cache_inputs(arguments: _Arguments) -> list[tuple[list[str], list]]:
+    """The groups of names that are stored together, each with all that their values follow from.
+
+    The quick scores are a group of their own: training asks for them alone.
+    """
+    estimate, reference, sample_rate, bandwidth_hz, names = arguments
     signals = hashlib.sha256(
         np.asarray(estimate, np.float32).tobytes() + np.asarray(reference, np.float32).tobytes()
     )
-    about = [signals.hexdigest(), sample_rate, float(bandwidth_hz), scoring_version()]
-    groups = (
-        [name for name in registry.ALL if name in names and (name in registry.NAMES) == quick]
-        for quick in (True, False)
-    )
-    return [(wanted, [*about, wanted]) for wanted in groups if wanted]
+    inputs = [signals.hexdigest(), sample_rate, float(bandwidth_hz), scoring_version()]
+    wanted = [name for name in registry.ALL if name in names]
+    core = [name for name in wanted if name in registry.CORE]
+    others = [name for name in wanted if name not in registry.CORE]
+    return [(group, [*inputs, group]) for group in (core, others) if group]

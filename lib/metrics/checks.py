@@ -6,10 +6,13 @@ from lib.audio.files import SAMPLE_RATE
 
 
 def check_pair(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | None = None) -> None:
+    """Raise `ValueError` unless both are `[T]` of one length and `sample_rate`, if given, is ours.
+
+    >>> check_pair(np.zeros(480), np.zeros(480), 48_000)
+    """
     if np.ndim(estimate) != 1 or np.shape(estimate) != np.shape(reference):
-        raise ValueError(
-            f"estimate {np.shape(estimate)}, reference {np.shape(reference)}: expected two [T] of one length"
-        )
+        shapes = f"estimate {np.shape(estimate)}, reference {np.shape(reference)}"
+        raise ValueError(f"{shapes}: expected two [T] of one length")
     if sample_rate not in (None, SAMPLE_RATE):
         raise ValueError(
             f"sample_rate is {sample_rate}, expected {SAMPLE_RATE} Hz: resample both signals first"

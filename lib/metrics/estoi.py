@@ -1,6 +1,8 @@
 """Extended short-time objective intelligibility."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -8,22 +10,32 @@ from lib.metrics.checks import check_pair
 
 
 def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
-    """Extended short-time intelligibility (pystoi, which resamples to 10 kHz), at most 1; NaN for silence or < 0.4 s of
-    speech."""
+    """Extended short-time objective intelligibility (doi:10.1109/TASLP.2016.2585878), at most 1.
+
+    pystoi computes it, at 10 kHz. NaN for silence or less than 0.4 s of speech.
+
+    Raises:
+        ValueError: lengths that differ.
+    """
     import pystoi
 
     check_pair(estimate, reference)
     if not np.any(estimate) or not np.any(reference):
         return np.nan
-    state = (
-        np.random.get_state()
-    )  # pystoi dithers from the global generator: the score must not depend on its state
+    with _seeded_global_generator(), warnings.catch_warnings():
+        warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+        try:
+            return float(pystoi.stoi(reference, estimate, sample_rate, extended=True))
+        except RuntimeWarning:
+            return np.nan
+
+
+@contextmanager
+def _seeded_global_generator() -> Iterator[None]:
+    """pystoi dithers by numpy's global generator: a score must neither depend on it nor move it."""
+    state = np.random.get_state()
     np.random.seed(0)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
-            return float(pystoi.stoi(reference, estimate, sample_rate, extended=True))
-    except RuntimeWarning:
-        return np.nan
+        yield
     finally:
         np.random.set_state(state)

@@ -1,33 +1,52 @@
-"""What scores are called in tables and figures, their units and decimals."""
+"""How tables and figures show scores: their labels, units and decimals."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-LABELS = {  # of scores: what to call them, their unit, and the decimals worth showing
-    "pesq": ("PESQ wide band", "MOS", 2),
-    "estoi": ("ESTOI", "", 3),
-    "si_sdr_db": ("SI-SDR", "dB", 2),
-    "lsd_db": ("LSD", "dB", 2),
-    "lsd_above_4k_db": ("LSD above 4 kHz", "dB", 2),
-    "mcd_db": ("MCD", "dB", 2),
-    "over_attenuation_db": ("missing", "dB", 2),
-    "pause_level_db": ("pauses re speech", "dB", 1),
-    "loudness_difference_lu": ("loudness off by", "LU", 2),
-    "f0_error_cents": ("F0 off by", "cents", 1),
-    "voicing_error": ("voicing error", "", 3),
-    "dnsmos_sig": ("DNSMOS voice", "", 2),
-    "dnsmos_bak": ("DNSMOS background", "", 2),
-    "dnsmos_ovrl": ("DNSMOS overall", "", 2),
-    "dnsmos_p808": ("DNSMOS P.808", "", 2),
+
+class Label(NamedTuple):
+    """The name of a score as people read it, its unit, and the decimals that are shown."""
+
+    name: str
+    unit: str = ""
+    decimals: int = 2
+
+
+LABELS = {
+    "pesq": Label("PESQ wide band", "MOS"),
+    "estoi": Label("ESTOI", decimals=3),
+    "si_sdr_db": Label("SI-SDR", "dB"),
+    "lsd_db": Label("LSD", "dB"),
+    "lsd_above_4k_db": Label("LSD above 4 kHz", "dB"),
+    "mcd_db": Label("MCD", "dB"),
+    "over_attenuation_db": Label("missing", "dB"),
+    "pause_level_db": Label("pauses re speech", "dB", 1),
+    "loudness_difference_lu": Label("loudness off by", "LU"),
+    "f0_error_cents": Label("F0 off by", "cents", 1),
+    "voicing_error": Label("voicing error", decimals=3),
+    "dnsmos_sig": Label("DNSMOS voice"),
+    "dnsmos_bak": Label("DNSMOS background"),
+    "dnsmos_ovrl": Label("DNSMOS overall"),
+    "dnsmos_p808": Label("DNSMOS P.808"),
 }
 
 
 def label(metric: str) -> str:
-    """The name of a score and its unit."""
-    name, unit, _ = LABELS.get(metric, (metric, "", 2))
+    """The label of a score and its unit; a score without a label is called by its name.
+
+    >>> label("lsd_db"), label("estoi"), label("unheard_of")
+    ('LSD (dB)', 'ESTOI', 'unheard_of')
+    """
+    name, unit, _ = LABELS.get(metric, Label(metric))
     return f"{name} ({unit})" if unit else name
 
 
 def number(value: float, metric: str, sign: str = "") -> str:
-    """A score with the decimals worth showing; a hyphen where it is missing."""
-    digits = LABELS.get(metric, (metric, "", 2))[2]
-    return f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-"
+    """A score with its decimals; a hyphen where it is missing.
+
+    >>> number(2.345, "pause_level_db"), number(2.345, "pesq", "+"), number(np.nan, "pesq")
+    ('2.3', '+2.35', '-')
+    """
+    decimals = LABELS.get(metric, Label(metric)).decimals
+    return f"{value:{sign}.{decimals}f}" if np.isfinite(value) else "-"

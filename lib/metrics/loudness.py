@@ -2,25 +2,26 @@
 
 import numpy as np
 
-MIN_DURATION_S = 0.4  # of a signal that has a loudness: one block of BS.1770
+MIN_DURATION_S = 0.4  # one block of BS.1770: a shorter signal has no loudness
 
 
 def loudness_lufs(signal: np.ndarray, sample_rate: int) -> float:
-    """Integrated loudness (ITU-R BS.1770-4, pyloudnorm) in LUFS; NaN for silence or less than 0.4 s.
+    """Integrated loudness (ITU-R BS.1770-4, pyloudnorm) in LUFS; NaN for silence or < 0.4 s.
 
-    >>> t = np.arange(48_000) / 48_000
-    >>> abs(loudness_lufs(np.sin(2 * np.pi * 997 * t), 48_000) - -3.01) < 0.1  # -3.01 is the standard's
+    >>> tone = np.sin(2 * np.pi * 997 * np.arange(48_000) / 48_000)
+    >>> abs(loudness_lufs(tone, 48_000) - -3.01) < 0.1  # -3.01 is the value of the standard
     True
     """
     import pyloudnorm
 
     if len(signal) < MIN_DURATION_S * sample_rate or not np.any(signal):
         return np.nan
+    # A signal below the gate of -70 LUFS has the loudness log10(0).
     with np.errstate(divide="ignore", invalid="ignore"):
         loudness = pyloudnorm.Meter(sample_rate).integrated_loudness(np.asarray(signal, np.float64))
     return float(loudness) if np.isfinite(loudness) else np.nan
 
 
 def loudness_difference_lu(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
-    """Distance of two loudnesses in LU, whichever is louder."""
+    """Distance of two loudnesses in LU, whichever is louder; NaN where one has none."""
     return abs(loudness_lufs(estimate, sample_rate) - loudness_lufs(reference, sample_rate))

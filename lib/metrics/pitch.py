@@ -1,54 +1,79 @@
-"""Scores of the voice itself: its pitch, its loudness, and what listeners would say of it (DNSMOS).
+"""Errors of the fundamental frequency and of voicing."""
 
-Signals are mono float32 numpy arrays `[T]`; two that are compared are sample-aligned. What cannot be computed is NaN.
-There is no similarity of speakers: no encoder is packaged that loads nothing from the network and installs from what it declares.
-"""
-
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
+from filelock import FileLock
 
+from lib import RUNS
 from lib.audio import files
 
-SAMPLE_RATE = 16_000  # of pitch and DNSMOS
-F0_HZ = (60.0, 500.0)  # that a voice may have
-FRAME_LENGTH, HOP_LENGTH = 1024, 320  # of pitch: 64 ms every 20 ms
-RESOLUTION = 0.2  # semitones between the pitches that pyin tries; it is faster than 0.1 by half and as good for means
+PITCH_RATE = 16_000  # Hz
+MIN_F0_HZ, MAX_F0_HZ = 60.0, 500.0
+FRAME_LENGTH, HOP_LENGTH = 1024, 320  # 64 ms, 20 ms
+# Semitones between the pitches that pyin tries. 0.1 takes twice as long and is no better in means.
+RESOLUTION = 0.2
 
 
 def pitch(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """How far the fundamental frequency has moved, and how often one of the two is voiced alone.
+    """How far the fundamental frequency has moved, and how often only one signal is voiced.
 
-    Probabilistic YIN (librosa's pyin) at 16 kHz, frames of 64 ms every 20 ms, 60 to 500 Hz.
+    Probabilistic YIN (`librosa.pyin`) at 16 kHz, frames of 64 ms every 20 ms, 60 to 500 Hz.
 
-    Returns: `f0_error_cents`, the mean distance over frames that are voiced in both, errors of an octave among them, and
-        `voicing_error`, the share of all frames that are voiced in one alone.
+    Returns: `f0_error_cents`, the mean distance over the frames that are voiced in both, errors of
+        an octave included. `voicing_error`, the share of all frames that are voiced in only one,
+        0 to 1. NaN where no frame is voiced in both, and where none of the reference is.
     """
-    f0, f0_reference = (
-        _f0(np.asarray(signal, np.float32).tobytes(), sample_rate)
+    f0, reference_f0 = (
+        _f0_hz(np.asarray(signal, np.float32).tobytes(), sample_rate)
         for signal in (estimate, reference)
     )
-    voiced, voiced_reference = np.isfinite(f0), np.isfinite(f0_reference)
-    both = voiced & voiced_reference
-    cents = np.abs(1200 * np.log2(f0[both] / f0_reference[both]))
-    return {
-        "f0_error_cents": float(np.mean(cents)) if both.any() else np.nan,
-        "voicing_error": float(np.mean(voiced != voiced_reference))
-        if voiced_reference.any()
-        else np.nan,
-    }
+    voiced, reference_voiced = np.isfinite(f0), np.isfinite(reference_f0)
+    both_voiced = voiced & reference_voiced
+    errors = {"f0_error_cents": np.nan, "voicing_error": np.nan}
+    if both_voiced.any():
+        cents = np.abs(1200 * np.log2(f0[both_voiced] / reference_f0[both_voiced]))
+        errors["f0_error_cents"] = float(np.mean(cents))
+    if reference_voiced.any():
+        errors["voicing_error"] = float(np.mean(voiced != reference_voiced))
+    return errors
 
 
-@lru_cache(8)  # the systems of an item share its clean signal
-def _f0(signal: bytes, sample_rate: int) -> np.ndarray:
-    """Fundamental frequency in Hz of each frame, NaN where there is none."""
-    import librosa
-
-    samples = files.resample(np.frombuffer(signal, np.float32), sample_rate, SAMPLE_RATE)
+@lru_cache(8)  # every system of an item is compared with the same clean signal
+def _f0_hz(signal: bytes, sample_rate: int) -> np.ndarray:
+    """Fundamental frequency in each frame of a float32 signal; NaN where it is not voiced."""
+    samples = files.resample(np.frombuffer(signal, np.float32), sample_rate, PITCH_RATE)
     if not samples.any():
         return np.full(1 + len(samples) // HOP_LENGTH, np.nan)
+    _compile_pyin()
+    return _pyin(samples)
+
+
+@cache
+def _compile_pyin() -> None:
+    """Have the kernels of `librosa.pyin` compiled, by one process at a time.
+
+    numba compiles them in the first call ever and keeps them in files beside librosa. Two
+    processes that did so at once left a broken file, which crashed every later call.
+    """
+    lock = RUNS / "cache" / ".pyin.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        # One frame needs a variant of its own.
+        for n_samples in (4 * FRAME_LENGTH, HOP_LENGTH - 1):
+            _pyin(np.sin(np.arange(n_samples) / 20).astype(np.float32))
+
+
+def _pyin(samples: np.ndarray) -> np.ndarray:
+    import librosa
+
     f0, voiced, _ = librosa.pyin(
-        samples, fmin=F0_HZ[0], fmax=F0_HZ[1], sr=SAMPLE_RATE, frame_length=FRAME_LENGTH, hop_length=HOP_LENGTH,
+        samples,
+        fmin=MIN_F0_HZ,
+        fmax=MAX_F0_HZ,
+        sr=PITCH_RATE,
+        frame_length=FRAME_LENGTH,
+        hop_length=HOP_LENGTH,
         resolution=RESOLUTION,
-    )  # fmt: skip
+    )
     return np.where(voiced, f0, np.nan)

@@ -1,11 +1,14 @@
-"""Scores of an estimate against its clean reference.
+"""The table of all scores: their functions, their better side, their ideal value.
 
-Signals are mono float32 numpy arrays `[T]` of equal length, sample-aligned: no function here searches for a delay.
-Arguments come as (estimate, reference). What cannot be computed (PESQ of silence, LSD of no bins) is NaN: missing,
-never zero. LSD and MCD stop at `bandwidth_hz`, what the clean recording really holds: above it there is nothing to hit.
+Signals are mono float32 `[T]` of equal length and sample-aligned: no score searches for a delay,
+except PESQ. A score that cannot be computed (PESQ of silence, LSD of no bins) is NaN, never zero.
+LSD and MCD stop at `bandwidth_hz`, the upper edge of what the clean recording holds.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,37 +22,49 @@ from lib.metrics.pesq import pesq_wb
 from lib.metrics.pitch import pitch
 from lib.metrics.si_sdr import si_sdr_db
 
-NAMES = (
-    "pesq",
-    "estoi",
-    "si_sdr_db",
-    "lsd_db",
-    "lsd_above_4k_db",
-    "mcd_db",
-)  # what training and comparisons look at
-SELECTION = (
-    "lsd_db",
-    "mcd_db",
-    "pesq",
-)  # by which epochs are chosen and items put in order; the GAN has no say in it
-PITCH = ("f0_error_cents", "voicing_error")
-DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808")
-ALL = (*NAMES, "over_attenuation_db", "pause_level_db", "loudness_difference_lu", *PITCH, *DNSMOS)
-LOWER = (
-    *NAMES[3:],
-    "over_attenuation_db",
-    "pause_level_db",
-    "loudness_difference_lu",
-    *PITCH,
-)  # is better
-SIGN = {name: -1 if name in LOWER else 1 for name in ALL}  # times the score: higher is better
-BEST = {
-    "pesq": 4.643888,
-    "estoi": 1.0,
-    "si_sdr_db": np.inf,
-} | {  # of the clean recording against itself
-    name: 0.0 for name in LOWER if name != "pause_level_db"
-}
+
+class Score(NamedTuple):
+    """One line of the table.
+
+    Args:
+        names: of what the function returns: one, or several separated by spaces.
+        function: its parameters are any of `estimate`, `reference`, `sample_rate` and
+            `bandwidth_hz`, by these names. It returns a float, or for several names a dict.
+        better: "higher" or "lower".
+        ideal: the score of the clean recording against itself; None if that depends on it.
+    """
+
+    names: str
+    function: Callable
+    better: str
+    ideal: float | None
+
+
+# To add a score, write its function in a file of its own and add a line here. Its label, unit and
+# decimals go to `labels`. Tables show the scores in this order.
+SCORES = (
+    Score("pesq", pesq_wb, "higher", 4.643888),
+    Score("estoi", estoi, "higher", 1.0),
+    Score("si_sdr_db", si_sdr_db, "higher", np.inf),
+    Score("lsd_db", lsd_db, "lower", 0.0),
+    Score("lsd_above_4k_db", partial(lsd_db, above_hz=4000.0), "lower", 0.0),
+    Score("mcd_db", mcd_db, "lower", 0.0),
+    Score("over_attenuation_db", over_attenuation_db, "lower", 0.0),
+    Score("pause_level_db", pause_level_db, "lower", None),
+    Score("loudness_difference_lu", loudness_difference_lu, "lower", 0.0),
+    Score("f0_error_cents voicing_error", pitch, "lower", 0.0),
+    Score("dnsmos_sig dnsmos_bak dnsmos_ovrl dnsmos_p808", dnsmos, "higher", None),
+)
+# The quick scores, at which training and comparisons look.
+CORE = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
+# They choose the epoch and put runs in order. The discriminators have no say in it.
+SELECTION = ("lsd_db", "mcd_db", "pesq")
+
+_BY_NAME = {name: score for score in SCORES for name in score.names.split()}
+ALL = tuple(_BY_NAME)
+# A score times its sign is higher where it is better.
+SIGN = {name: 1 if score.better == "higher" else -1 for name, score in _BY_NAME.items()}
+IDEAL = {name: score.ideal for name, score in _BY_NAME.items() if score.ideal is not None}
 
 
 def compute_scores(
@@ -57,26 +72,29 @@ def compute_scores(
     reference: np.ndarray,
     sample_rate: int,
     bandwidth_hz: float,
-    names: Sequence[str] = NAMES,
+    names: Sequence[str] = CORE,
 ) -> dict[str, float]:
-    """The scores `names` (of `ALL`) of one estimate. Raises `KeyError` for a name that there is not."""
-    pair, limits = (estimate, reference), (sample_rate, bandwidth_hz)
-    score = {
-        "pesq": lambda: pesq_wb(*pair, sample_rate),
-        "estoi": lambda: estoi(*pair, sample_rate),
-        "si_sdr_db": lambda: si_sdr_db(*pair),
-        "lsd_db": lambda: lsd_db(*pair, *limits),
-        "lsd_above_4k_db": lambda: lsd_db(*pair, *limits, above_hz=4000.0),
-        "mcd_db": lambda: mcd_db(*pair, *limits),
-        "over_attenuation_db": lambda: over_attenuation_db(*pair, *limits),
-        "pause_level_db": lambda: pause_level_db(*pair, sample_rate),
-        "loudness_difference_lu": lambda: loudness_difference_lu(*pair, sample_rate),
+    """The scores `names` (of `ALL`) of one estimate, in that order.
+
+    Args:
+        bandwidth_hz: upper edge of what the reference holds, see `lib.audio.bandwidth`.
+
+    Raises:
+        KeyError: no score has this name.
+
+    >>> tone = np.sin(np.arange(48_000) / 7)
+    >>> compute_scores(0.5 * tone, tone, 48_000, 24_000.0, ["loudness_difference_lu", "lsd_db"])
+    {'loudness_difference_lu': 6.02..., 'lsd_db': ...}
+    """
+    arguments = {
+        "estimate": estimate,
+        "reference": reference,
+        "sample_rate": sample_rate,
+        "bandwidth_hz": bandwidth_hz,
     }
-    several = {
-        PITCH: lambda: pitch(*pair, sample_rate),
-        DNSMOS: lambda: dnsmos(estimate, sample_rate),
-    }
-    found = {name: score[name]() for name in names if name in score}
-    for group, compute in several.items():
-        found |= compute() if set(group) & set(names) else {}
-    return {name: found[name] for name in names}
+    results = {}
+    for score in dict.fromkeys(_BY_NAME[name] for name in names):
+        parameters = inspect.signature(score.function).parameters
+        result = score.function(**{k: v for k, v in arguments.items() if k in parameters})
+        results |= result if isinstance(result, dict) else {score.names: result}
+    return {name: results[name] for name in names}

@@ -6,9 +6,13 @@ from lib.metrics.checks import check_pair
 
 
 def si_sdr_db(estimate: np.ndarray, reference: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (arXiv:1811.02508, without removal of the means).
+    """Scale-invariant signal-to-distortion ratio in dB (arXiv:1811.02508); higher is better.
 
-    inf where the estimate is a scaled reference, NaN where one of them is silent.
+    The means are not removed. inf where the estimate is a scaled reference, NaN where a signal is
+    silent.
+
+    Raises:
+        ValueError: lengths that differ.
 
     >>> si_sdr_db(np.array([1.0, 1.0]), np.array([1.0, 0.0]))
     0.0

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.stats
 
+BATCH_SIZE = 100  # resamples that are held at a time
+
 
 def gap_closed(
     restored: Sequence[float], enhanced: Sequence[float], clean: Sequence[float]
 ) -> float:
-    """How much of the way from `enhanced` to `clean` a set has gone: 0 none, 1 all of it, below 0 harm.
+    """The share of the way from `enhanced` to `clean`: 0 none, 1 all of it, below 0 harm.
 
-    `(mean restored - mean enhanced) / (mean clean - mean enhanced)`, a ratio of means over the items that are finite in
-    all three; any score will do, whichever its better side. NaN if there is no such item or no gap.
+    `(mean restored - mean enhanced) / (mean clean - mean enhanced)`, a ratio of means over the
+    items that are finite in all three. Any score may be given, whichever its better side. NaN if
+    no such item is left, or if there is no gap.
 
     >>> round(gap_closed([2.0, 3.0, 9.0], [1.0, 2.0, np.nan], [4.0, 5.0, 4.0]), 3)
     0.333
@@ -27,22 +30,43 @@ def gap_closed(
 def bootstrap_interval(
     values: Sequence[float], seed: int, n_bootstrap: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval `(low, high)` of the mean of the finite `values`; NaN, NaN if there are none.
+    """Percentile bootstrap interval `(low, high)` of the mean of the finite `values`.
+
+    NaN, NaN if no value is finite.
+
+    Args:
+        n_bootstrap: number of resamples.
+        level: share of intervals that hold the true mean.
 
     >>> bootstrap_interval([3.0, 3.0, np.nan], seed=0)
     (3.0, 3.0)
+    >>> low, high = bootstrap_interval(np.arange(101.0), seed=0)  # 50 +- 1.96 * 29.15 / sqrt(101)
+    >>> round(low), round(high)
+    (44, 56)
     """
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
     if not len(values):
         return np.nan, np.nan
-    drawn = np.random.default_rng(seed).integers(len(values), size=(n_bootstrap, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    if len(values) == 1:  # scipy refuses it
+        return float(values[0]), float(values[0])
+    bootstrap = scipy.stats.bootstrap(
+        [values],
+        np.mean,
+        n_resamples=n_bootstrap,
+        batch=BATCH_SIZE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    quantiles = (1 - level) / 2, (1 + level) / 2
+    low, high = np.quantile(bootstrap.bootstrap_distribution, quantiles)
     return float(low), float(high)
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """P value of Wilcoxon's signed-rank test, two-sided, that paired differences lie about zero; NaN if all are zero or missing.
+    """P value, two-sided, of the signed-rank test of Wilcoxon.
+
+    It tests that paired differences lie symmetrically about zero. NaN if all are zero or missing.
 
     >>> round(signed_rank([1.0, 2.0, 3.0, 4.0, 5.0, np.nan]), 4)
     0.0625
@@ -60,7 +84,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     """
     p_values = np.asarray(p_values, np.float64)
     order = [i for i in np.argsort(p_values) if np.isfinite(p_values[i])]
-    corrected, largest = np.full(len(p_values), np.nan), 0.0
+    corrected = np.full(len(p_values), np.nan)
+    largest = 0.0
     for rank, i in enumerate(order):
         largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
         corrected[i] = largest

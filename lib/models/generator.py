@@ -1,9 +1,12 @@
-"""The restorer's generator: (enhanced, noisy) -> restored, causal, with explicit state; two architectures behind one interface.
+"""The generator (enhanced, noisy) -> restored: two architectures behind one interface.
 
-`restored, state = generator(inputs, state)` is the one function for training, whole files, streams and export. `state=None` means
-silence before the signal; handing the returned state to the next call goes on sample-exactly. `restored` comes
-`generator.delay` samples late; `restore` takes care of that for whole signals.
+`restored, state = generator(inputs, state)` is the one function for training, whole files, streams
+and export. It is causal. `state=None` is silence before the signal; a call with the state that the
+last call returned goes on sample by sample. `restored` comes `generator.delay` samples late;
+`restore_aligned` takes care of that for whole signals.
 """
+
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +16,17 @@ from lib.models.spectral import Spectral
 from lib.models.waveform import Waveform
 
 ARCHITECTURES = {"spectral": Spectral, "waveform": Waveform}
+# Parameters of a training that describe its generator.
+GENERATOR_PARAMETERS = ("architecture", "channels", "hidden", "condition_on_noisy")
+
+
+class GeneratorParameters(Protocol):
+    """What `build_generator` reads of a training's parameters, e.g. of `lib.config.train.Train`."""
+
+    architecture: str
+    channels: int
+    hidden: int
+    condition_on_noisy: bool
 
 
 def make_generator(
@@ -21,7 +35,13 @@ def make_generator(
     hidden: int = 256,
     condition_on_noisy: bool = True,
 ) -> nn.Module:
-    """A new generator. Sizes that were measured are in `spectral.SIZES` and `waveform.SIZES`.
+    """A new generator with random weights, which gives `enhanced` back almost unchanged.
+
+    Args:
+        architecture: `spectral` or `waveform`.
+        channels: width of the first layer; measured sizes are in `SIZES` of either module.
+        hidden: units of the GRU.
+        condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
@@ -30,34 +50,30 @@ def make_generator(
     return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden)
 
 
+def build_generator(p: GeneratorParameters) -> nn.Module:
+    """A new generator as the parameters of a training describe it."""
+    return make_generator(**{name: getattr(p, name) for name in GENERATOR_PARAMETERS})
+
+
 def restore_aligned(generator: nn.Module, inputs: Tensor) -> Tensor:
-    """Whole signals, aligned: `[B, C, T]` of any `T >= 1` -> `[B, 1, T]` at lag 0 and with the tail that the delay holds."""
-    n_samples, own = (
-        inputs.shape[-1],
-        getattr(generator, "module", generator),
-    )  # it may be wrapped for several processes
-    total = -(-(n_samples + own.delay) // own.hop_length) * own.hop_length
-    restored, _ = generator(F.pad(inputs, (0, total - n_samples)))
-    return restored[..., own.delay : own.delay + n_samples]
+    """Whole signals at lag 0, with the tail that the generator's delay would cut off.
+
+    Shape:
+        - inputs: `[B, C, T]`, any `T >= 1`
+        - restored: `[B, 1, T]`
+    """
+    # Training in several processes wraps the generator.
+    network = getattr(generator, "module", generator)
+    n_samples = inputs.shape[-1]
+    n_hops = -(-(n_samples + network.delay) // network.hop_length)
+    padded = F.pad(inputs, (0, n_hops * network.hop_length - n_samples))
+    restored, _ = generator(padded)
+    return restored[..., network.delay : network.delay + n_samples]
 
 
 def folded_copy(generator: nn.Module) -> nn.Module:
     """A copy on the CPU in eval mode, its weight norms folded into the weights."""
-    other = type(generator)(
-        *generator.arguments
-    )  # deepcopy shares the classes that parametrisation makes
-    other.load_state_dict(generator.state_dict())
-    return fold_weight_norm(other).eval().requires_grad_(False)
-
-
-GENERATOR_PARAMETERS = (
-    "architecture",
-    "channels",
-    "hidden",
-    "condition_on_noisy",
-)  # parameters that `build` reads
-
-
-def build_generator(p) -> nn.Module:
-    """The generator that the parameters (config.Train, or a checkpoint's) describe."""
-    return make_generator(p.architecture, p.channels, p.hidden, p.condition_on_noisy)
+    # A deepcopy would share the classes that the parametrisation makes with the original.
+    copy = type(generator)(*generator.arguments)
+    copy.load_state_dict(generator.state_dict())
+    return fold_weight_norm(copy).eval().requires_grad_(False)

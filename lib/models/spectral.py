@@ -1,4 +1,7 @@
-"""The restorer's network on DeepFilterNet3's own STFT grid: compressed complex spectra, U-Net over frequency, GRU over time."""
+"""The product's generator: compressed complex spectra, a U-Net over frequency, a GRU over time.
+
+It works on DeepFilterNet3's own STFT grid, so that a frame of the input is a frame here.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -8,23 +11,84 @@ from lib.deepfilter.grid import HOP_LENGTH, N_FFT, vorbis_window
 from lib.models.causal import CausalConv2d, State, check_hops
 from lib.models.dft import dft, inverse_dft
 
-SIZES = {
-    "small": (16, 160),
-    "base": (24, 256),
-    "large": (40, 384),
-}  # channels of the first layer, units of the GRU
-COMPRESSION = 0.3  # exponent of the magnitudes that the network sees, as in the complex losses of speech enhancement
-POWER_FLOOR = (
-    1e-12  # squared magnitude (-120 dB of a full-scale sine) below which compression turns linear
-)
+# Measured sizes: channels of the first layer, units of the GRU.
+SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}
+# Exponent of the magnitudes that the network hears, as in the complex losses of speech enhancement.
+COMPRESSION = 0.3
+# Squared magnitude (-120 dB of a full-scale sine) below which compression turns linear.
+POWER_FLOOR = 1e-12
+STRIDES = (4, 2, 2, 2)  # of the encoder, over frequency
+N_BINS = (480, 120, 60, 30)  # at the input of each of its layers
+N_DEEP_BINS = 15  # behind the last one
+
+
+def compress(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
+    """Magnitudes to the power 0.3, phases kept.
+
+    Far below -120 dB it is linear, so that silence has a gradient.
+
+    >>> [round(float(part), 3) for part in compress(torch.tensor(0.0), torch.tensor(1e-3))]
+    [0.0, 0.126]
+    """
+    scale = _power(real, imag, POWER_FLOOR).pow((COMPRESSION - 1) / 2)
+    return real * scale, imag * scale
+
+
+def expand(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
+    """The inverse of `compress` above the floor.
+
+    >>> [round(float(part), 6) for part in expand(torch.tensor(0.0), torch.tensor(0.125893))]
+    [0.0, 0.001]
+    """
+    scale = _power(real, imag).pow((1 / COMPRESSION - 1) / 2)
+    return real * scale, imag * scale
+
+
+def apply_masks(real: Tensor, imag: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+    """`enhanced * (1 + mask_enhanced) + noisy * mask_noisy + residual`, all of them complex.
+
+    Shape:
+        - real, imag: `[B, C, frames, F]`, of the inputs
+        - output: `[B, 2 C + 2, frames, F]`: the real parts of the masks and of the residual, then
+          the imaginary ones
+        - restored real, imag: `[B, 1, frames, F]` each
+    """
+    n_inputs = real.shape[1]
+    output_real, output_imag = output.chunk(2, dim=1)
+    mask_real, residual_real = output_real[:, :n_inputs], output_real[:, n_inputs:]
+    mask_imag, residual_imag = output_imag[:, :n_inputs], output_imag[:, n_inputs:]
+    masked_real = (real * mask_real - imag * mask_imag).sum(1, keepdim=True)
+    masked_imag = (real * mask_imag + imag * mask_real).sum(1, keepdim=True)
+    restored_real = real[:, :1] + (masked_real + residual_real)
+    restored_imag = imag[:, :1] + (masked_imag + residual_imag)
+    return restored_real, restored_imag
+
+
+class Upsample(nn.Module):
+    """Transposed convolution over frequency, of exactly `F * stride` bins.
+
+    Shape:
+        - x: `[B, C_in, frames, F]`; y: `[B, C_out, frames, F * stride]`
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int):
+        super().__init__()
+        kernel = 2 * stride
+        padding = (0, (kernel - stride) // 2)
+        self.conv = nn.ConvTranspose2d(c_in, c_out, (1, kernel), (1, stride), padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.conv(x)
 
 
 class Spectral(nn.Module):
-    """Complex masks on `enhanced` and on `noisy` and a residual, all drawn by a U-Net over frequency with a GRU over time.
+    """Complex masks on `enhanced` and `noisy` and a residual, from a U-Net with a GRU.
 
-    Both inputs are taken to DeepFilterNet3's STFT grid and their magnitudes compressed, `z = |X|^0.3 exp(i arg X)`. There
-    `restored = enhanced * (1 + m_e) + noisy * m_n + r`, and back. At the start masks and residual are near zero. Spectra are
-    in single precision under autocast, too.
+    Both inputs are taken to DeepFilterNet3's STFT grid and their magnitudes compressed,
+    `z = |X|^0.3 exp(i arg X)`. There `restored = enhanced * (1 + m_e) + noisy * m_n + r`, and back.
+    A new network has masks and a residual near zero. Spectra are in single precision under
+    autocast, too.
 
     Args:
         channels: width of the first layer; 24 gives 1.3 million parameters.
@@ -32,143 +96,128 @@ class Spectral(nn.Module):
         hidden: units of the GRU.
 
     Shape:
-        - inputs: `[B, 2, T]` (enhanced, noisy), or `[B, 1, T]` without conditioning; `T` a multiple of 480
+        - inputs: `[B, 2, T]` (enhanced, noisy), or `[B, 1, T]` without conditioning; `T` a multiple
+          of 480
         - restored: `[B, 1, T]`, `delay` = 480 samples late
     """
 
     hop_length = HOP_LENGTH
     delay = N_FFT - HOP_LENGTH
-    strides = (4, 2, 2, 2)  # 480 bins -> 120 -> 60 -> 30 -> 15
 
     def __init__(self, channels: int = 24, condition_on_noisy: bool = True, hidden: int = 256):
         super().__init__()
-        self.arguments, self.n_inputs = (
-            (channels, condition_on_noisy, hidden),
-            2 if condition_on_noisy else 1,
-        )
+        self.arguments = (channels, condition_on_noisy, hidden)
+        self.n_inputs = 2 if condition_on_noisy else 1
         widths = [2 * self.n_inputs, channels, channels * 3 // 2, channels * 2, channels * 8 // 3]
-        spans = [2 * stride + 1 for stride in self.strides]
-        layers = list(zip(widths[:-1], widths[1:], spans, self.strides, strict=True))
+        sizes = list(zip(widths[:-1], widths[1:], STRIDES, strict=True))
         self.encoder = nn.ModuleList(
-            [CausalConv2d(i, o, 2, span, stride) for i, o, span, stride in layers]
+            [CausalConv2d(c_in, c_out, 2, 2 * stride + 1, stride) for c_in, c_out, stride in sizes]
         )
         self.skips = nn.ModuleList([nn.Conv2d(width, width, 1) for width in widths[1:]])
-        n_deep = widths[-1] * 15
+        n_deep = widths[-1] * N_DEEP_BINS
         self.gru = nn.GRU(n_deep, hidden, batch_first=True)
         self.deep = nn.Linear(hidden, n_deep)
+        # The decoder mirrors the encoder; its last layer is not narrower than the first one.
         self.decoder = nn.ModuleList(
-            [Upsample(o, max(i, channels), stride) for i, o, _, stride in reversed(layers)]
+            [
+                Upsample(c_out, max(c_in, channels), stride)
+                for c_in, c_out, stride in reversed(sizes)
+            ]
         )
         self.head = nn.Conv2d(channels + widths[0], 2 * self.n_inputs + 2, (1, 3), padding=(0, 1))
-        with (
-            torch.no_grad()
-        ):  # start as DeepFilterNet3's output, with a gradient for every parameter all the same
+        # Start as DeepFilterNet3's output; weights of zero would leave layers without a gradient.
+        with torch.no_grad():
             self.head.weight.mul_(3e-3)
             self.head.bias.zero_()
         self.register_buffer("window", vorbis_window(N_FFT), persistent=False)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See the class. Raises `ValueError` for another shape."""
-        check_hops(inputs, self.n_inputs, HOP_LENGTH)
-        state = state or self.start(len(inputs))
-        with torch.autocast(inputs.device.type, enabled=False):
-            real, imag, heard = self.analysis(inputs.float(), state[0])  # [B, C, frames, 481] each
-            real, imag = compress(real, imag)
-        parts = torch.cat([real, imag], dim=1)[
-            ..., :-1
-        ]  # [B, 2C, frames, 480]; the network leaves 24 kHz alone
+        """See the class.
 
-        x, skips, contexts = parts, [], []
-        for conv, skip, context in zip(self.encoder, self.skips, state[1:-2], strict=True):
+        Raises:
+            ValueError: `inputs` have another shape.
+        """
+        check_hops(inputs, self.n_inputs, HOP_LENGTH)
+        last_hop, *contexts, hidden, overlap = state or self.start(len(inputs))
+
+        with torch.autocast(inputs.device.type, enabled=False):
+            real, imag, last_hop = self.analysis(inputs.float(), last_hop)
+            real, imag = compress(real, imag)  # [B, C, frames, 481]
+        # The network leaves 24 kHz alone: 480 bins divide by the strides.
+        spectra = torch.cat([real, imag], dim=1)[..., :-1]  # [B, 2 C, frames, 480]
+
+        x = spectra
+        skips, new_contexts = [], []
+        for conv, skip, context in zip(self.encoder, self.skips, contexts, strict=True):
             x, context = conv(x, context.to(x.dtype))
             x = F.silu(x)
             skips.append(skip(x))
-            contexts.append(context)
+            new_contexts.append(context)
+
+        # Here x is [B, C_deep, frames, 15].
+        # The GRU's state runs on from call to call; it stays in single precision.
+        with torch.autocast(inputs.device.type, enabled=False):
+            deep = x.transpose(1, 2).flatten(2).float()  # [B, frames, 15 C_deep]
+            deep, hidden = self.gru(deep, hidden.transpose(0, 1).contiguous())
+        deep = self.deep(deep).unflatten(2, (-1, N_DEEP_BINS))  # [B, frames, C_deep, 15]
+        x = x + deep.transpose(1, 2)
+
+        for upsample in self.decoder:
+            x = F.silu(upsample(x + skips.pop()))
+        output = self.head(torch.cat([x, spectra.to(x.dtype)], dim=1))  # [B, 2 C + 2, frames, 480]
 
         with torch.autocast(inputs.device.type, enabled=False):
-            deep, hidden = self.gru(
-                x.transpose(1, 2).flatten(2).float(), state[-2].transpose(0, 1).contiguous()
-            )
-        x = x + self.deep(deep).unflatten(2, (-1, 15)).transpose(1, 2)
-
-        for up in self.decoder:
-            x = F.silu(up(x + skips.pop()))
-        drawn = self.head(torch.cat([x, parts.to(x.dtype)], dim=1))
-
-        with torch.autocast(inputs.device.type, enabled=False):
-            drawn = F.pad(
-                drawn.float(), (0, 1)
-            )  # [B, 2C + 2, frames, 481]: masks of the inputs, then the residual
-            drawn_real, drawn_imag = drawn.chunk(2, dim=1)
-            mask_real, mask_imag = drawn_real[:, : self.n_inputs], drawn_imag[:, : self.n_inputs]
-            more_real = (real * mask_real - imag * mask_imag).sum(1, keepdim=True) + drawn_real[
-                :, self.n_inputs :
-            ]
-            more_imag = (real * mask_imag + imag * mask_real).sum(1, keepdim=True) + drawn_imag[
-                :, self.n_inputs :
-            ]
-            real, imag = real[:, :1] + more_real, imag[:, :1] + more_imag
-            scale = _power(real, imag).pow((1 / COMPRESSION - 1) / 2)
-            restored, overlap = self.synthesis(real * scale, imag * scale, state[-1])
-        return restored, [heard, *contexts, hidden.transpose(0, 1), overlap]
+            output = F.pad(output.float(), (0, 1))  # [B, 2 C + 2, frames, 481]
+            real, imag = expand(*apply_masks(real, imag, output))  # [B, 1, frames, 481]
+            restored, overlap = self.synthesis(real, imag, overlap)
+        return restored, [last_hop, *new_contexts, hidden.transpose(0, 1), overlap]
 
     def start(self, batch_size: int) -> State:
-        """The state of silence before the signal: last hop heard, contexts of the encoder, GRU, hop to be overlapped."""
-        zeros, bins = self.window.new_zeros, [HOP_LENGTH // n for n in (1, 4, 8, 16)]
+        """The state of silence before the signal.
+
+        It holds the last hop of the inputs, a context of each layer of the encoder, the GRU's state
+        and the half frame that overlaps the next hop.
+        """
+        zeros = self.window.new_zeros
         widths = [conv.conv.in_channels for conv in self.encoder]
-        contexts = [zeros(batch_size, width, 1, n) for width, n in zip(widths, bins, strict=True)]
-        hidden = zeros(batch_size, 1, self.gru.hidden_size)
         return [
             zeros(batch_size, self.n_inputs, HOP_LENGTH),
-            *contexts,
-            hidden,
+            *(zeros(batch_size, width, 1, n) for width, n in zip(widths, N_BINS, strict=True)),
+            zeros(batch_size, 1, self.gru.hidden_size),
             zeros(batch_size, 1, HOP_LENGTH),
         ]
 
-    def analysis(self, signals: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`[B, C, T]` -> real and imaginary part `[B, C, T / 480, 481]`, a full-scale sine at magnitude 1, and the last hop."""
-        hops = signals.unflatten(2, (-1, HOP_LENGTH))
-        before = torch.cat([heard[:, :, None], hops[:, :, :-1]], dim=2)
-        frames = torch.cat([before, hops], dim=3) * (self.window * (2 / self.window.sum()))
+    def analysis(self, signals: Tensor, last_hop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Spectra of signals, in which a full-scale sine has the magnitude 1, and the last hop.
+
+        Shape:
+            - signals: `[B, C, T]`, last hop: `[B, C, 480]`
+            - real, imag: `[B, C, T / 480, 481]`
+        """
+        hops = signals.unflatten(2, (-1, HOP_LENGTH))  # [B, C, frames, 480]
+        previous = torch.cat([last_hop[:, :, None], hops[:, :, :-1]], dim=2)
+        frames = torch.cat([previous, hops], dim=3) * (self.window * (2 / self.window.sum()))
+        # The exporter has no FFT.
         if torch.onnx.is_in_onnx_export():
             return *dft(frames), hops[:, :, -1]
         spectra = torch.fft.rfft(frames)
         return spectra.real, spectra.imag, hops[:, :, -1]
 
     def synthesis(self, real: Tensor, imag: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
-        """The inverse by overlap-add: `[B, 1, frames, 481]` twice -> `[B, 1, frames * 480]` and the half window to come."""
+        """The inverse by overlap-add, and the half frame that overlaps the next hop.
+
+        Shape:
+            - real, imag: `[B, 1, frames, 481]`, overlap: `[B, 1, 480]`
+            - signal: `[B, 1, 480 frames]`
+        """
         if torch.onnx.is_in_onnx_export():
             frames = inverse_dft(real, imag)
         else:
             frames = torch.fft.irfft(torch.complex(real, imag), n=N_FFT)
-        first, second = (frames * (self.window * (self.window.sum() / 2))).split(HOP_LENGTH, dim=3)
-        late = torch.cat([overlap[:, :, None], second[:, :, :-1]], dim=2)
-        return (first + late).flatten(2), second[:, :, -1]
-
-
-class Upsample(nn.Module):
-    """Transposed convolution over frequency: `[B, C_in, frames, F]` -> `[B, C_out, frames, F * stride]`, exactly."""
-
-    def __init__(self, c_in: int, c_out: int, stride: int):
-        super().__init__()
-        kernel = 2 * stride
-        self.conv = nn.ConvTranspose2d(
-            c_in, c_out, (1, kernel), (1, stride), (0, (kernel - stride) // 2)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        return self.conv(x)
-
-
-def compress(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
-    """Magnitude to the power 0.3, phase kept; linear far below -120 dB so that silence has a gradient.
-
-    >>> [round(float(part), 3) for part in compress(torch.tensor(0.0), torch.tensor(1e-3))]
-    [0.0, 0.126]
-    """
-    scale = _power(real, imag, POWER_FLOOR).pow((COMPRESSION - 1) / 2)
-    return real * scale, imag * scale
+        frames = frames * (self.window * (self.window.sum() / 2))  # [B, 1, frames, 960]
+        first, second = frames.split(HOP_LENGTH, dim=3)
+        previous = torch.cat([overlap[:, :, None], second[:, :, :-1]], dim=2)
+        return (first + previous).flatten(2), second[:, :, -1]
 
 
 def _power(real: Tensor, imag: Tensor, floor: float = 0.0) -> Tensor:

@@ -1,43 +1,50 @@
-"""Values that are computed once: small JSON files below `runs/cache`, named by the hash of all that the value follows from."""
+"""A cache on disk, below `runs/cache`: small results, by a hash of what they follow from.
+
+The library diskcache keeps them in SQLite, within a size limit, for several processes at a time.
+"""
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import diskcache
+
 from lib import RUNS
 
+SIZE_LIMIT = 4 * 2**30  # bytes; beyond it the entries that were stored first are deleted
 
-def get_or_compute(kind: str, about: Any, compute: Callable[[], Any]) -> Any:
-    """`compute()`, or what it gave when it was last asked for with an equal `about`.
 
-    Processes may ask at the same time; a file that was cut off by a kill is computed again.
+def get_or_compute(kind: str, inputs: Any, compute: Callable[[], Any]) -> Any:
+    """The stored result of an earlier call with equal `inputs`, or else that of `compute()`.
+
+    Several processes may call it at the same time. A process that is killed leaves either the whole
+    result or none.
 
     Args:
-        kind: folder of such values, e.g. "scores".
-        about: all that the value follows from, the versions of what computes it among it; as JSON.
-        compute: gives what JSON holds, but not None; NaN and infinity are among it.
+        kind: of result, e.g. "scores".
+        inputs: everything that the result follows from, as JSON. The versions of the packages that
+            compute it belong to it.
+        compute: returns what JSON can hold, except None. NaN and infinity are allowed.
     """
-    if (value := get(kind, about)) is not None:
-        return value
-    value, path = compute(), _path(kind, about)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(value))
-    part.replace(path)
-    return value
+    if (result := get(kind, inputs)) is None:
+        result = compute()
+        _open(RUNS / "cache").set(_key(kind, inputs), result, retry=True)
+    return result
 
 
-def get(kind: str, about: Any) -> Any:
-    """What `kept` would give without computing, or None."""
-    try:
-        return json.loads(_path(kind, about).read_text())
-    except (OSError, ValueError):
-        return None
+def get(kind: str, inputs: Any) -> Any:
+    """The result that `get_or_compute` stored for `kind` and `inputs`; None if there is none."""
+    return _open(RUNS / "cache").get(_key(kind, inputs), retry=True)
 
 
-def _path(kind: str, about: Any) -> Path:
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return RUNS / "cache" / kind / key[:2] / f"{key[2:40]}.json"
+@cache
+def _open(folder: Path) -> diskcache.Cache:
+    # JSON instead of pickle: a file that is read must never run code
+    return diskcache.Cache(folder, disk=diskcache.JSONDisk, size_limit=SIZE_LIMIT)
+
+
+def _key(kind: str, inputs: Any) -> str:
+    return f"{kind} {hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()}"

@@ -1,4 +1,7 @@
-"""The same calls in this process, in several, or on a Dask cluster, with their progress. The results are the same everywhere."""
+"""Many calls of one function: in this process, in several, or on a Dask cluster.
+
+The results are the same everywhere.
+"""
 
 import os
 import threading
@@ -19,34 +22,52 @@ def each(
     dask_address: str = "",
     ordered: bool = True,
 ) -> Iterator:
-    """`function(*one)` for each of `arguments`; `function` lives in a module, so that processes find it.
+    """Yield `function(*call)` for each `call` in `arguments`, and show the progress.
 
     Args:
+        function: of a module, so that other processes can import it.
         description: of the progress bar.
-        n_processes: 1 works here; more are joblib's processes, one thread each.
-        dask_address: of a cluster's scheduler (`tcp://host:8786`), which gets the calls instead. Its workers need this package,
-            the same paths, and one thread each.
+        n_processes: 1 works in this process; more start processes of joblib, one thread each.
+        dask_address: of a cluster's scheduler (`tcp://host:8786`), which gets the calls instead.
+            Its workers need this package, the same paths, and one thread each.
         ordered: results come in the order of `arguments`, not in that of their completion.
 
     Raises:
         ConnectionError: no scheduler answers at `dask_address`.
-        ValueError: a Dask worker has several threads.
-        ImportError: `dask_address` without the extra `dask`.
+        ValueError: the cluster has no worker, or a worker has several threads.
+        ImportError: `dask_address` is given, but the extra `dask` is not installed.
 
     >>> list(each(divmod, [(7, 2), (9, 4)], "division"))
     [(3, 1), (2, 1)]
     """
     if n_processes == 1 and not dask_address:
-        yield from progress((function(*one) for one in arguments), description, len(arguments))
+        yield from progress((function(*call) for call in arguments), description, len(arguments))
         return
     with pool(n_processes, dask_address, "generator" if ordered else "generator_unordered") as run:
-        yield from progress(
-            run(delayed(function)(*one) for one in arguments), description, len(arguments)
-        )
+        results = run(delayed(function)(*call) for call in arguments)
+        yield from progress(results, description, len(arguments))
+
+
+@contextmanager
+def pool(n_processes: int, dask_address: str = "", return_as: str = "list") -> Iterator[Parallel]:
+    """joblib's pool of `n_processes`, one thread each, or that of a Dask cluster.
+
+    `each` is simpler. Its docstring describes the arguments and errors; `return_as` is joblib's.
+    """
+    if not dask_address:
+        with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
+            yield Parallel(n_processes, return_as=return_as)
+        return
+    with _dask_client(dask_address) as client:
+        with parallel_config("dask", client=client):
+            yield Parallel(len(client.nthreads()), return_as=return_as)
 
 
 def end_with_parent() -> None:
-    """Have this process end within a second of its parent's death: a killed parent cannot tell its workers to."""
+    """End this process within a second of its parent's death.
+
+    A worker needs it: a parent that was killed cannot end its workers.
+    """
     parent = os.getppid()
 
     def watch() -> None:
@@ -57,31 +78,27 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-@contextmanager
-def pool(n_processes: int, dask_address: str = "", return_as: str = "list"):
-    """joblib's pool of so many processes, one thread each, or that of a Dask cluster; `each` is simpler."""
-    if not dask_address:
-        with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
-            yield Parallel(n_processes, return_as=return_as)
-        return
+def _dask_client(address: str):
     try:
         from distributed import Client
     except ImportError:
         raise ImportError("dask_address wants the extra dask: pip install -e '.[dask]'") from None
     try:
-        client = Client(dask_address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(
-            f"dask_address = {dask_address!r}: no scheduler answers there ({error})"
+            f"dask_address = {address!r}: no scheduler answers there ({error})"
         ) from None
-    with client:
-        threads = client.nthreads()
-        if not threads:
-            raise ValueError(f"dask_address = {dask_address!r}: the cluster has no worker")
-        if max(threads.values()) > 1:
-            busy = max(threads, key=threads.get)
-            raise ValueError(
-                f"Dask worker {busy} has {threads[busy]} threads: start it with --nthreads 1, one a core"
-            )
-        with parallel_config("dask", client=client):
-            yield Parallel(len(threads), return_as=return_as)
+    threads = client.nthreads()
+    # Several threads would share one process, and results would depend on their number.
+    several = [worker for worker, n_threads in threads.items() if n_threads > 1]
+    if not threads or several:
+        client.close()
+    if not threads:
+        raise ValueError(f"dask_address = {address!r}: the cluster has no worker")
+    if several:
+        raise ValueError(
+            f"Dask worker {several[0]} has {threads[several[0]]} threads:"
+            " start it with --nthreads 1, one a core"
+        )
+    return client

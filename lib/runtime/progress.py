@@ -1,22 +1,22 @@
-"""Progress that reaches whoever waits: a widget in the notebook, and a bar or lines where the command was typed.
+"""Progress bars and messages, in the notebook and where the command was typed.
 
-ipykernel takes the kernel's standard error away and keeps a copy of the original, which under papermill is papermill's
-own. There a terminal gets a bar below papermill's, and a log gets a line now and then. JupyterLab has the widget alone.
+A notebook shows a widget. Below papermill's own bar a terminal gets a bar, and a log gets a line
+now and then. JupyterLab has the widget alone.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-PERIOD = 15.0  # s between the lines of a bar in a log
-NOTE_PERIOD = 1.0  # s between two notes: each asks a device for numbers
+from lib.runtime.kernel import cell_number, kernel, terminal
+
+LINE_PERIOD = 15.0  # s between the lines of a bar in a log
+NOTE_PERIOD = 1.0  # s between two notes, since a note may have to wait for a device
 LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-_shown: list["_Bars"] = []  # what is shown, outermost first
+_open_bars: list["_Bars"] = []  # outermost first
 
 
 def progress(
@@ -26,72 +26,71 @@ def progress(
     n_done: int = 0,
     note: Callable[[], str] | None = None,
 ) -> Iterator:
-    """Yield the items of `iterable` and show how many of `total` (by default its length) are done.
+    """Yield the items of `iterable` and show how many of `total` are done.
 
-    A bar within a bar disappears when it is full.
+    A bar within another bar disappears when it is full. Of several training processes only the
+    first shows bars.
 
     Args:
-        n_done: of `total` were done before.
-        note: what is shown beside, asked for whenever something is drawn.
+        total: number of items; by default the length of `iterable`.
+        n_done: number of items of `total` that an earlier call finished.
+        note: text beside the bar. It is called whenever the bar is drawn, at most once a second.
 
     >>> list(progress("abc", "letters"))
     ['a', 'b', 'c']
     """
-    if _not_first():
+    if _is_silent():
         yield from iterable
         return
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
-    while _shown and _shown[-1].cell != _cell():  # left open by a cell that failed
-        _shown.pop().close()
+    # a cell that failed in JupyterLab leaves its bars open
+    while _open_bars and _open_bars[-1].cell != cell_number():
+        _open_bars.pop().close()
     bars = _Bars(description, total, n_done, note)
-    _shown.append(bars)
+    _open_bars.append(bars)
     try:
         for item in iterable:
             yield item
             bars.update()
     finally:
-        if bars in _shown:
-            _shown.remove(bars)
+        if bars in _open_bars:
+            _open_bars.remove(bars)
             bars.close()
 
 
 def echo(text: str) -> None:
-    """Print `text` in the notebook and where the command was typed, above the bars there."""
-    if _not_first():
+    """Print `text` in the notebook and above the bars where the command was typed."""
+    if _is_silent():
         return
     print(text, flush=True)
-    file = _terminal()
+    file = terminal()
     if kernel() is None or file is None:
         return
-    bars = [shown.bar for shown in _shown if isinstance(shown.bar, tqdm)]
-    for bar in bars:
+    terminal_bars = [bars.bar for bars in _open_bars if isinstance(bars.bar, tqdm)]
+    for bar in terminal_bars:
         bar.clear()
-    file.write(
-        f"\r\x1b[K{text}\n" if file.isatty() else f"{text}\n"
-    )  # over papermill's bar, which it draws again
+    # on a terminal over papermill's bar, which papermill draws again
+    file.write(f"\r\x1b[K{text}\n" if file.isatty() else f"{text}\n")
     file.flush()
-    for bar in bars:
+    for bar in terminal_bars:
         bar.refresh()
 
 
-def kernel():
-    """The IPython shell of the notebook's kernel that this runs in; None in a script."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return shell if hasattr(shell, "kernel") else None
-
-
 class _Bars:
-    """What shows one `progress`: a widget, if this is a notebook, and a bar or lines, if there is somewhere to type."""
+    """What shows one `progress`: a widget in a notebook, and a bar or lines in the terminal.
+
+    `widget` and `bar` are None where there is none. `inner` is the widget for the bars within.
+    """
 
     def __init__(
         self,
         description: str,
         total: int | None,
-        n_done: int = 0,
-        note: Callable[[], str] | None = None,
+        n_done: int,
+        note: Callable[[], str] | None,
     ):
-        depth, file = len(_shown), _terminal()
+        depth, file = len(_open_bars), terminal()
         settings = {
             "total": total,
             "desc": description,
@@ -99,10 +98,12 @@ class _Bars:
             "miniters": 1,
             "initial": n_done,
         }
-        self.note, self.noted = note, 0.0
-        self.cell, self.inner, self.widget, self.bar = _cell(), None, None, None
+        self.note = note
+        self.note_time = 0.0
+        self.cell = cell_number()
+        self.inner = self.widget = self.bar = None
         if kernel() is not None:
-            self.widget = _widget(settings, _shown[-1] if _shown else None)
+            self.widget = _widget(settings, _open_bars[-1] if _open_bars else None)
         if file is not None and file.isatty():
             position = depth + 1 if self.widget else None  # papermill's own bar has the first line
             self.bar = tqdm(
@@ -112,24 +113,29 @@ class _Bars:
             self.bar = _Lines(file, description, total, n_done, leave=depth == 0)
 
     def update(self) -> None:
-        if self.note is not None and time.monotonic() - self.noted > NOTE_PERIOD:
-            self.noted, text = time.monotonic(), self.note()
-            for bar in (self.widget, self.bar):
-                if bar is not None:
-                    bar.set_postfix_str(text, refresh=False)
-        for bar in (self.widget, self.bar):
-            if bar is not None:
-                bar.update()
+        bars = [bar for bar in (self.widget, self.bar) if bar is not None]
+        if self.note is not None and time.monotonic() - self.note_time > NOTE_PERIOD:
+            self.note_time, text = time.monotonic(), self.note()
+            for bar in bars:
+                bar.set_postfix_str(text, refresh=False)
+        for bar in bars:
+            bar.update()
 
     def close(self) -> None:
-        kept = self.widget is not None and _shown and _shown[-1].inner is self.widget
-        for bar in (self.inner, None if kept else self.widget, self.bar):
+        # the widget for inner bars belongs to the outer bar, which uses it again
+        outer = _open_bars[-1] if _open_bars else None
+        is_reused = outer is not None and self.widget is not None and outer.inner is self.widget
+        for bar in (self.inner, None if is_reused else self.widget, self.bar):
             if bar is not None:
                 bar.close()
 
 
-def _widget(settings: dict, outer: "_Bars | None"):
-    """A bar in the notebook. Those within another follow each other in one: each widget made is an output stored."""
+def _widget(settings: dict[str, Any], outer: _Bars | None):
+    """A bar in the notebook.
+
+    All bars within `outer` use the same widget, one after another: every widget that is created is
+    stored in the notebook as one more output.
+    """
     from tqdm.auto import tqdm as auto
 
     if outer is None:
@@ -145,32 +151,35 @@ def _widget(settings: dict, outer: "_Bars | None"):
 
 
 class _Lines:
-    """A bar for a log: a line at most every `PERIOD` seconds, and one at the end if `leave`."""
+    """A bar for a log: a line at most every `LINE_PERIOD`, and one at the end if `leave`."""
 
     def __init__(self, file: TextIO, description: str, total: int | None, n_done: int, leave: bool):
-        self.file, self.description, self.total, self.leave = file, description, total, leave
-        self.n, self.n_done, self.note, self.start = n_done, n_done, "", time.monotonic()
-        self.said = self.start
+        self.file = file
+        self.description = description
+        self.total = total
+        self.leave = leave
+        self.n = self.n_done = n_done
+        self.note = ""
+        self.start = self.last_line = time.monotonic()
 
     def update(self) -> None:
         self.n += 1
-        if time.monotonic() - self.said >= PERIOD and self.n != self.total:
-            self._say()
+        if time.monotonic() - self.last_line >= LINE_PERIOD and self.n != self.total:
+            self._print()
 
     def set_postfix_str(self, text: str, refresh: bool) -> None:
         self.note = text
 
     def close(self) -> None:
         if self.leave:
-            self._say()
+            self._print()
 
-    def _say(self) -> None:
-        self.said = time.monotonic()
-        elapsed = self.said - self.start
+    def _print(self) -> None:
+        self.last_line = time.monotonic()
         line = tqdm.format_meter(
             self.n,
             self.total,
-            elapsed,
+            self.last_line - self.start,
             prefix=self.description,
             bar_format=LINE,
             initial=self.n_done,
@@ -179,25 +188,6 @@ class _Lines:
         print(line, file=self.file, flush=True)
 
 
-def _not_first() -> bool:
-    """Whether this is one of several training processes, but not the one that tells."""
+def _is_silent() -> bool:
+    """Whether this is one of several training processes, and not the first."""
     return int(os.environ.get("RANK", 0)) > 0
-
-
-def _cell() -> int:
-    return getattr(kernel(), "execution_count", 0)
-
-
-def _terminal() -> TextIO | None:
-    if kernel() is None:
-        return sys.stderr
-    if "JPY_SESSION_NAME" in os.environ:  # JupyterLab: the server's log, which nobody watches
-        return None
-    return _file(
-        getattr(sys.stderr, "_original_stdstream_copy", 2)
-    )  # 2 where ipykernel leaves it alone
-
-
-@cache
-def _file(descriptor: int) -> TextIO:
-    return open(descriptor, "w", encoding="utf-8", errors="replace", closefd=False)

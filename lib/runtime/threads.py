@@ -1,25 +1,44 @@
-"""Threads and devices: one thread where results must not depend on their number."""
+"""Threads and devices: one thread where results must not depend on the number of threads."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
-def one_thread():
-    """One thread for torch's own work: its results may depend on their number in the last bit."""
+def one_thread() -> Iterator[None]:
+    """Limit torch, BLAS and OpenMP to one thread each.
+
+    The order of a sum depends on the number of threads, and with it the last bit of a result.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(n_threads)
 
 
 def choose_device(name: str) -> str:
-    """`auto`: CUDA when there is one. Raises `ValueError` if CUDA is asked for and missing."""
+    """The torch device for the parameter `device`: "auto" takes CUDA where there is one.
+
+    Each of several training processes gets a CUDA device of its own.
+
+    Raises:
+        ValueError: CUDA is asked for and missing, or there are fewer devices than processes.
+
+    >>> choose_device("cpu")
+    'cpu'
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             "device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'"
@@ -28,9 +47,10 @@ def choose_device(name: str) -> str:
         return "cpu"
     if not dist.is_initialized():
         return "cuda"
-    n_here, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if n_here > n_devices:
+    n_processes, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if n_processes > n_devices:
         raise ValueError(
-            f"device = {name!r} in {n_here} processes: expected at most {n_devices}, one for each CUDA device"
+            f"device = {name!r} in {n_processes} processes: expected at most {n_devices},"
+            " one for each CUDA device"
         )
     return f"cuda:{os.environ['LOCAL_RANK']}"

@@ -1,7 +1,8 @@
-"""One MLflow run while it is being recorded."""
+"""One MLflow run while it is recorded: its metrics, tags, artifacts, and how it ends."""
 
 import asyncio
 import io
+import json
 import logging
 import math
 import sys
@@ -11,92 +12,102 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lib.runtime.progress import echo, kernel
-from lib.tracking import provenance, store
+from lib.runtime.kernel import kernel
+from lib.runtime.progress import echo
+from lib.tracking import store
+from lib.tracking.notebook import Notebook
 
 MAX_ROWS_SHOWN = 12
+MAX_TAG_LENGTH = 5000  # letters; MLflow refuses longer tags
 
 
 class Refused(Exception):  # noqa: N818 (a verdict)
-    """The notebook did its work, and what it found must not be built upon; the message names each problem."""
+    """What the notebook made must not be used; the message names each problem."""
 
 
 class Run:
-    """A run that is being recorded. `start` makes it.
+    """A run that is recorded. `session.start` creates it.
 
     Attributes:
-        id, name: of the MLflow run.
-        resumed: it goes on where an earlier process stopped.
-        last_step: the highest step at which that process logged a `train/` metric; -1 if there is none.
+        id: of the MLflow run.
+        name: of the MLflow run.
+        resumed: whether it goes on where an earlier process stopped.
+        last_step: highest step at which that process logged a `train/` metric; -1 without one.
+        is_open: whether it has the status RUNNING.
+        outcome: status that it gets when it is left: KILLED until a cell failed or it is finished.
     """
 
-    def __init__(
-        self, run_id: str, notebook: provenance.Notebook | None = None, resumed: bool = False
-    ):
+    def __init__(self, run_id: str, notebook: Notebook | None = None, resumed: bool = False):
         run = store.client().get_run(run_id)
-        self.id, self.name, self.resumed = run_id, run.info.run_name, resumed
-        self.is_open, self.left_as = (
-            True,
-            "KILLED",
-        )  # left_as: its state if a new run takes its place
-        self._notebook, self._nonfinite = (
-            notebook or provenance.Notebook(),
-            int(run.data.metrics.get("nonfinite", 0)),
-        )
-        histories = {
-            key: store.client().get_metric_history(run_id, key) for key in run.data.metrics
+        self.id = run_id
+        self.name = run.info.run_name
+        self.resumed = resumed
+        self.is_open = True
+        self.outcome = "KILLED"
+        self._notebook = notebook or Notebook()
+        self._n_nonfinite = int(run.data.metrics.get("nonfinite", 0))
+        self._last_steps = {key: _last_step(run_id, key) for key in run.data.metrics}
+        train_steps = [step for key, step in self._last_steps.items() if key.startswith("train/")]
+        self.last_step = max(train_steps, default=-1)
+
+    def parameters(self, values: dict[str, Any]) -> None:
+        """Log the parameters of a new run. MLflow keeps them for good, so this is called once."""
+        texts = {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
         }
-        self._logged = {
-            key: max(value.step for value in history) for key, history in histories.items()
-        }
-        self.last_step = max(
-            (step for key, step in self._logged.items() if key.startswith("train/")), default=-1
-        )
+        self._log(params=texts)
 
     def metrics(self, values: dict[str, Any], step: int | None = None) -> None:
-        """Log numbers, all in one call. Names are letters, digits and `_ . / -`, e.g. `valid/lsd_db`.
+        """Log numbers, all in one call.
 
-        NaN and infinite values are left out; the metric `nonfinite` counts them. A resumed run leaves out what it has:
-        a step up to the last one of that metric. Without `step` the values stand for the whole run.
+        NaN and infinite values are left out; the metric `nonfinite` counts them. A resumed run
+        leaves out the steps that it has logged before.
+
+        Args:
+            values: by name. Names are letters, digits and `_ . / -`, e.g. `valid/lsd_db`.
+            step: of the training; None for values of the whole run.
         """
         values = {key: float(value) for key, value in values.items()}
         if step is not None:
             values = {
-                key: value for key, value in values.items() if step > self._logged.get(key, -1)
+                key: value for key, value in values.items() if step > self._last_steps.get(key, -1)
             }
         finite = {key: value for key, value in values.items() if math.isfinite(value)}
         if len(finite) < len(values):
-            self._nonfinite += len(values) - len(finite)
-            finite["nonfinite"] = self._nonfinite
+            self._n_nonfinite += len(values) - len(finite)
+            finite["nonfinite"] = self._n_nonfinite
         self._log(metrics=finite, step=step or 0)
         if step is not None:
-            self._logged |= dict.fromkeys(values, step)
+            self._last_steps |= dict.fromkeys(values, step)
 
     def tags(self, values: dict[str, Any]) -> None:
-        """Label the run, e.g. with the hash of what it was made from."""
+        """Label the run, e.g. with the hash of the pairs that it uses."""
         self._log(tags=values)
 
     @property
     def source_run(self) -> str:
-        """The id that `source` was told; empty if it was not."""
+        """The id that `source` got; "" if `source` was not called."""
         return store.tags(self.id).get("source_run", "")
 
     def source(self, run_id: str) -> None:
-        """Name the run that this one builds on, in the tag `source_run`. (It is no parent: a sweep is.)"""
-        self.tags(
-            {"source_run": run_id, "source_run_name": store.client().get_run(run_id).info.run_name}
-        )
+        """Name the run that this one builds on, in the tag `source_run`.
+
+        (MLflow's parent is another relation: that of a sweep and its points.)
+        """
+        name = store.client().get_run(run_id).info.run_name
+        self.tags({"source_run": run_id, "source_run_name": name})
 
     def text(self, path: str, text: str) -> None:
-        """Keep `text` as the artifact `path`."""
+        """Store `text` as the artifact `path`."""
         store.client().log_text(self.id, text, path)
 
     def file(self, path: str | Path, folder: str = "") -> None:
-        """Keep a copy of a file as an artifact, in `folder` there."""
+        """Store a copy of a file as an artifact, in the artifacts' `folder`."""
         store.client().log_artifact(self.id, str(path), folder or None)
 
     def figure(self, name: str, figure) -> None:
-        """Keep a matplotlib figure as `figures/<name>.png`, show it in the notebook, and close it."""
+        """Store a matplotlib figure as `figures/<name>.png`, show it, and close it."""
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=150)
         with tempfile.TemporaryDirectory() as folder:
@@ -104,14 +115,15 @@ class Run:
             path.write_bytes(data.getvalue())
             self.file(path, "figures")
         if "matplotlib.pyplot" in sys.modules:
-            sys.modules["matplotlib.pyplot"].close(figure)  # else the notebook shows it twice
+            # pyplot would show an open figure a second time at the end of the cell
+            sys.modules["matplotlib.pyplot"].close(figure)
         if kernel():
             from IPython.display import Image, display
 
             display(Image(data.getvalue(), alt=name, width=round(100 * figure.get_figwidth())))
 
     def table(self, name: str, table) -> None:
-        """Keep a pandas table as `tables/<name>.csv`, and show its first rows in the notebook."""
+        """Store a pandas table as `tables/<name>.csv`, and show its first rows."""
         path = f"tables/{name}.csv"
         self.text(path, table.to_csv(index=table.index.nlevels > 1 or table.index.name is not None))
         if kernel():
@@ -122,14 +134,16 @@ class Run:
                 print(f"{MAX_ROWS_SHOWN} of {len(table)} rows; all are in {path} of the run")
 
     def html(self, name: str, page: str) -> None:
-        """Keep a page that needs no other file as `<name>.html`; the MLflow UI shows it, and plays what is in it."""
+        """Store a page as `<name>.html`. MLflow shows it, so it must not need other files."""
         self.text(f"{name}.html", page)
 
     def verdict(self, problems: list[str]) -> None:
-        """Say whether what was made may be built upon: if there are no `problems`. To be called after all figures.
+        """Say whether what the notebook made may be used: it may if there are no `problems`.
+
+        Call it after all figures, since an error ends the notebook.
 
         Raises:
-            Refused: there are; the notebook ends here.
+            Refused: there are problems.
         """
         word = "refused" if problems else "passed"
         self.tags({"verdict": word, "n_problems": len(problems)})
@@ -140,11 +154,44 @@ class Run:
             raise Refused("; ".join(problems))
 
     def finish(self) -> None:
-        """The last cell: the run is FINISHED, and has the notebook as executed so far."""
-        self._end("FINISHED")
+        """Close the run as FINISHED, with the notebook as executed so far. For the last cell."""
+        self.end("FINISHED")
         echo(f"run {self.name} ({self.id}) is FINISHED")
 
-    def _log(self, metrics=None, params=None, tags=None, step: int = 0) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Close the run as KILLED if its user stopped it, else as FAILED."""
+        was_stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
+        self.end("KILLED" if was_stopped else "FAILED", error)
+
+    def end(self, status: str, error: BaseException | None = None) -> None:
+        """Close the run with `status`, the traceback of `error` and the notebook as executed."""
+        if status == "FINISHED":
+            self._store_notebook()
+            # an earlier cell may have failed and been corrected since
+            if "error" in store.client().get_run(self.id).data.tags:
+                store.client().delete_tag(self.id, "error")
+        # Status first: a kernel that is stopped may have no more than a second left.
+        store.client().set_terminated(self.id, status)
+        self.is_open = False
+        self.outcome = status
+        if error is not None:
+            self.tags({"error": f"{type(error).__name__}: {error}"[:MAX_TAG_LENGTH]})
+            self.text("traceback.txt", "".join(traceback.format_exception(error)))
+        if status != "FINISHED":
+            self._store_notebook()
+
+    def reopen(self) -> None:
+        """Give a run that was closed the status RUNNING again."""
+        store.client().update_run(self.id, status="RUNNING")
+        self.is_open = True
+
+    def _log(
+        self,
+        metrics: dict[str, float] | None = None,
+        params: dict[str, str] | None = None,
+        tags: dict[str, Any] | None = None,
+        step: int = 0,
+    ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)  # ms
@@ -155,48 +202,25 @@ class Run:
             tags=[RunTag(key, str(value)) for key, value in (tags or {}).items()],
         )
 
-    def fail(self, error: BaseException) -> None:
-        """Close the run: KILLED if its user stopped it, else FAILED."""
-        stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
-        self._end("KILLED" if stopped else "FAILED", error)
-
-    def _end(self, status: str, error: BaseException | None = None) -> None:
-        if status == "FINISHED":
-            self._keep_notebook()
-            if (
-                "error" in store.client().get_run(self.id).data.tags
-            ):  # of a cell that was put right since
-                store.client().delete_tag(self.id, "error")
-        store.client().set_terminated(
-            self.id, status
-        )  # after a stop the kernel may have a second left: this first
-        self.is_open, self.left_as = False, status
-        if error is not None:
-            self.tags({"error": f"{type(error).__name__}: {error}"[:5000]})
-            self.text("traceback.txt", "".join(traceback.format_exception(error)))
-        if status != "FINISHED":
-            self._keep_notebook()
-
-    def _open_again(self) -> None:
-        store.client().update_run(self.id, status="RUNNING")
-        self.is_open = True
-
-    def _keep_notebook(self) -> None:
-        """Log the notebook as it was last saved (papermill does so before each cell), and as a page."""
+    def _store_notebook(self) -> None:
+        """Store the notebook and its HTML as last saved; papermill saves before each cell."""
         path = self._notebook.path
         if path is None:
             return
         try:
             from nbconvert import HTMLExporter
 
-            logging.getLogger("nbconvert").setLevel(
-                logging.ERROR
-            )  # it misses descriptions of images
+            log = logging.getLogger("nbconvert")
+            log.setLevel(logging.ERROR)  # it warns of images without a description
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder, path.name)
                 copy.write_bytes(path.read_bytes())
                 self.file(copy, "notebook")
-                page, _ = HTMLExporter(log=logging.getLogger("nbconvert")).from_filename(str(copy))
+                page, _ = HTMLExporter(log=log).from_filename(str(copy))
             self.text(f"notebook/{path.stem}.html", page)
-        except Exception as error:  # a page that cannot be made must not hide how the run ended
-            self.tags({"notebook_error": f"{type(error).__name__}: {error}"[:5000]})
+        except Exception as error:  # a missing page must not hide how the run ended
+            self.tags({"notebook_error": f"{type(error).__name__}: {error}"[:MAX_TAG_LENGTH]})
+
+
+def _last_step(run_id: str, key: str) -> int:
+    return max(value.step for value in store.client().get_metric_history(run_id, key))

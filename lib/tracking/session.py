@@ -1,7 +1,8 @@
-"""One MLflow run for each run of a notebook: parameters, versions, metrics, figures, and how it ended.
+"""The run of this process: begun by a notebook's second cell, closed by its last one.
 
-The second cell of a notebook calls `start`. From then on IPython's cell events close the run when a cell fails or is
-interrupted, and open it again when the reader of a JupyterLab notebook goes on; the last cell calls `Run.finish`.
+The second cell calls `start`. From then on IPython's cell events close the run when a cell fails or
+is interrupted. They open it again when the user of JupyterLab goes on. The last cell calls
+`Run.finish`.
 """
 
 import json
@@ -10,98 +11,121 @@ from typing import Any
 
 from lib.config.base import ParameterError, Parameters, build
 from lib.config.notebook import given_in_notebook
-from lib.runtime.progress import echo, kernel
+from lib.runtime.kernel import kernel
+from lib.runtime.progress import echo
 from lib.tracking import provenance, store
+from lib.tracking.notebook import running_notebook
 from lib.tracking.run import Run
-from lib.tracking.store import NoRunError, parameters
+from lib.tracking.store import NoRunError
+from lib.tracking.titles import run_note, run_title
 
-CHANGEABLE_ON_RESUME = {"epochs", "resume"}  # what a resumed run may be given anew
-_current: "Run | None" = None  # the run of this process, the last that began
+CHANGEABLE_ON_RESUME = {"epochs", "resume"}  # a resumed run keeps all other parameters
+_current: Run | None = None  # the last run that this process began
+_given: dict[str, Any] = {}  # what the notebook was given when it began
 
 
 def start(
     name: str, model: type[Parameters], given: dict[str, Any] | None = None
-) -> tuple["Run", Any]:
-    """Begin the run of notebook `name`, or go on with the one that its parameter `resume` names.
+) -> tuple[Run, Any]:
+    """Begin the run of the notebook `name`, or go on with the run that its `resume` names.
 
     Args:
         name: of the notebook, and of its MLflow experiment.
-        model: its parameters, see `lib.config.base`.
-        given: their values; None takes them from the notebook that this is called in.
+        model: of its parameters.
+        given: values of parameters; None takes them from the notebook that calls.
 
-    Returns: the run and the parameters.
+    Returns:
+        The run, and the parameters as an instance of `model`.
 
     Raises:
-        ParameterError: the parameters are refused. The run is there all the same, FAILED, with the message.
+        ParameterError: the parameters are refused. A FAILED run with the message records it.
     """
     global _current
-    if _unfinished():  # the second cell again
-        _current._end(_current.left_as)
+    if _is_unfinished():  # the second cell was executed again
+        _current.end(_current.outcome)
     _current = None
-    experiment, running = store.experiment(name), provenance.notebook()
+    experiment, notebook = store.experiment(name), running_notebook()
+    tags = provenance.run_tags(name, notebook)
     close_dead_runs()
     try:
-        p, old = _parameters(name, model, given)
+        p, resumed_id = _parameters(name, model, given)
     except Exception as error:
-        tags = provenance.run_tags(name, running) | {"refused": "true"}
-        Run(_create(experiment, "refused", tags), running).fail(error)
+        run_id = _create(experiment, "refused", tags | {"refused": "true"})
+        Run(run_id, notebook).fail(error)
         raise error.with_traceback(None) from None
 
-    tags = provenance.run_tags(name, running) | {
-        "device": provenance.device_name(getattr(p, "device", "cpu"))
-    }
     values = p.model_dump()
-    title = os.environ.get(provenance.RUN_NAME_VARIABLE) or provenance.run_title(
-        values, model().model_dump(), running.params_files
-    )
-    noted = tags | {"mlflow.note.content": provenance.run_note(name, title, running)}
-    _current = run = Run(old or _create(experiment, title, noted), running, resumed=old is not None)
+    tags["device"] = provenance.device_name(values.get("device", "cpu"))
+    if resumed_id is None:
+        title = os.environ.get(provenance.RUN_NAME_VARIABLE) or run_title(
+            values, model().model_dump(), notebook.params_files
+        )
+        note = {"mlflow.note.content": run_note(name, title, notebook)}
+        run = Run(_create(experiment, title, tags | note), notebook)
+    else:
+        run = Run(resumed_id, notebook, resumed=True)
+    _current = run
     if kernel():
         kernel().events.register("pre_run_cell", _before_cell)  # IPython registers a function once
         kernel().events.register("post_run_cell", _after_cell)
     if run.resumed:
-        run._open_again()
-        run.tags(
-            tags | {f"resumed_{key}": values[key] for key in CHANGEABLE_ON_RESUME & set(values)}
-        )  # MLflow keeps the first ones
+        run.reopen()
+        # MLflow keeps the parameters of the first start: tags tell the new ones
+        changeable = CHANGEABLE_ON_RESUME & set(values)
+        run.tags(tags | {f"resumed_{key}": values[key] for key in changeable})
     else:
-        run._log(
-            params={
-                key: value if isinstance(value, str) else json.dumps(value)
-                for key, value in values.items()
-            }
-        )
+        run.parameters(values)
     run.text("parameters.json", json.dumps(values, indent=2))
     run.text("packages.txt", provenance.installed_packages())
     echo(f"{name}: run {run.name} ({run.id}){' goes on' if run.resumed else ''}")
     return run, p
 
 
-def _parameters(name: str, model: type[Parameters], given: dict | None) -> tuple[Any, str | None]:
-    """The parameters, and the id of the run to go on with."""
+def close_dead_runs() -> None:
+    """Close as KILLED the runs that dead processes of this machine left RUNNING."""
+    client = store.client()
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    for run in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000):
+        tags = run.data.tags
+        if "pid" in tags and not provenance.is_alive(tags):
+            client.set_terminated(run.info.run_id, "KILLED")
+            error = f"process {tags['pid']} was killed before it could log an error"
+            client.set_tag(run.info.run_id, "error", error)
+
+
+def _parameters(
+    name: str, model: type[Parameters], given: dict[str, Any] | None
+) -> tuple[Parameters, str | None]:
+    """The parameters, and the id of the run to go on with; None for a new run."""
+    global _given
     chosen = set(given or {})
     if given is None and kernel():
-        given, chosen = given_in_notebook(model, kernel().user_ns, kernel().user_ns["In"])
+        variables = kernel().user_ns
+        given, chosen = given_in_notebook(model, variables, variables["In"], _given)
+        _given = given
     p = build(model, given or {})
     if not getattr(p, "resume", ""):
         return p, None
     try:
-        old = _resumable(p.resume, name)
-        kept = parameters(old)
+        resumed_id = _resumable(p.resume, name)
+        stored = store.parameters(resumed_id)
     except NoRunError as error:
         raise ParameterError(f"resume = {p.resume!r}: {error}") from None
-    new = p.model_dump()
+    values = p.model_dump()
     problems = [
-        f"{key} = {new[key]!r}: the resumed run keeps its {kept.get(key)!r}; leave {key} out, or start a new run"
+        f"{key} = {values[key]!r}: the resumed run keeps its {stored.get(key)!r};"
+        f" leave {key} out, or start a new run"
         for key in model.model_fields
-        if key in chosen - CHANGEABLE_ON_RESUME and new[key] != kept.get(key)
+        if key in chosen - CHANGEABLE_ON_RESUME and values[key] != stored.get(key)
     ]
     if problems:
         raise ParameterError("\n".join(problems))
-    return build(model, kept | {key: new[key] for key in CHANGEABLE_ON_RESUME & chosen}), old
+    new = {key: values[key] for key in CHANGEABLE_ON_RESUME & chosen}
+    return build(model, stored | new), resumed_id
 
 
 def _resumable(which: str, experiment: str) -> str:
+    """The id of the run to resume: `latest` or an id."""
     if which == "latest":
         runs = [run for run in store.newest_first(experiment) if "refused" not in run.data.tags]
         if not runs:
@@ -121,32 +145,17 @@ def _create(experiment: str, name: str, tags: dict[str, str]) -> str:
     return store.client().create_run(experiment, run_name=name, tags=tags).info.run_id
 
 
-def close_dead_runs() -> None:
-    """Close as KILLED what a process of this machine left RUNNING when it died."""
-    client = store.client()
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    for run in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000):
-        tags = run.data.tags
-        if "pid" in tags and not provenance.is_alive(tags):
-            client.set_terminated(run.info.run_id, "KILLED")
-            client.set_tag(
-                run.info.run_id,
-                "error",
-                f"process {tags['pid']} was killed before it could say anything",
-            )
-
-
 def _before_cell(info) -> None:
-    if _unfinished() and not _current.is_open:
-        _current._open_again()
+    if _is_unfinished() and not _current.is_open:
+        _current.reopen()
 
 
 def _after_cell(result) -> None:
     error = result.error_before_exec or result.error_in_exec
-    if _unfinished() and error is not None:
+    if _is_unfinished() and error is not None:
         _current.fail(error)
 
 
-def _unfinished() -> bool:
+def _is_unfinished() -> bool:
     """Whether this process has a run that has not reached its last cell."""
-    return _current is not None and _current.left_as != "FINISHED"
+    return _current is not None and _current.outcome != "FINISHED"

@@ -1,8 +1,8 @@
-"""Where MLflow keeps the runs, and how one is found again: `latest`, `best`, an id.
+"""Where MLflow keeps the runs, and how to find one: `latest`, `best`, or an id.
 
-By default that is SQLite in `runs/mlflow.db`, with the artifacts in `runs/artifacts/`; `MLFLOW_TRACKING_URI` overrides.
-Everything goes through a client with explicit run ids: MLflow's "active run" would be closed as FINISHED by its exit
-hook, also after an error.
+By default that is SQLite in `runs/mlflow.db`, with the artifacts in `runs/artifacts`.
+`MLFLOW_TRACKING_URI` overrides it. All calls go through a client with explicit run ids: MLflow's
+"active run" would be closed as FINISHED by MLflow's exit hook, also after an error.
 """
 
 import json
@@ -16,58 +16,65 @@ from filelock import FileLock
 
 from lib import RUNS
 from lib.config.models import MODELS
+from lib.config.renamed import current_names
+
+MAX_RUNS = 1000  # that one search returns
 
 
 class NoRunError(LookupError):
-    """There is no such run, or no such artifact; the message says what was looked for, and where."""
+    """A run or an artifact is missing; the message says what was looked for, and where."""
 
 
 def uri() -> str:
-    """Where runs are kept, as MLflow names it."""
+    """The address of the store, as MLflow writes it."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{RUNS / 'mlflow.db'}"
 
 
 def client():
-    """The `mlflow.MlflowClient` of `uri()`, whose tables are there and up to date."""
-    return _client(uri())
+    """The `mlflow.MlflowClient` of `uri()`. The tables of the store exist and are up to date."""
+    return open_store(uri())
 
 
 @cache
-def _client(store: str):
+def open_store(address: str):
+    """The `mlflow.MlflowClient` of the store at `address`, whose tables are created if missing."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     import mlflow
 
-    for name in ("mlflow", "alembic"):  # they tell of every table that they make
+    for name in ("mlflow", "alembic"):  # they log every table that they create
         logging.getLogger(name).setLevel(logging.WARNING)
     with _lock():
-        made = mlflow.MlflowClient(store)
-        made.search_experiments(max_results=1)
-    return made
+        opened = mlflow.MlflowClient(address)
+        opened.search_experiments(max_results=1)  # creates the tables
+    return opened
 
 
 def experiment(name: str) -> str:
-    """The id of the experiment `name`, which is made if it is not there; a new store gets those of all notebooks."""
+    """The id of the experiment `name`.
+
+    A new store gets the experiments of all notebooks at once and in one order, so that a notebook's
+    experiment has the same id in every store.
+    """
     opened = client()
     with _lock():
         if opened.get_experiment_by_name(name) is None:
-            for missing in dict.fromkeys(
-                [*MODELS, name]
-            ):  # in this order, so that links to them hold everywhere
-                if opened.get_experiment_by_name(missing) is None:
-                    opened.create_experiment(missing, artifact_location=_artifacts())
-        found = opened.get_experiment_by_name(name)
-        if found.lifecycle_stage == "deleted":
-            opened.restore_experiment(found.experiment_id)
-    return found.experiment_id
+            for notebook in dict.fromkeys([*MODELS, name]):
+                if opened.get_experiment_by_name(notebook) is None:
+                    opened.create_experiment(notebook, artifact_location=_artifacts())
+        stored = opened.get_experiment_by_name(name)
+        if stored.lifecycle_stage == "deleted":
+            opened.restore_experiment(stored.experiment_id)
+    return stored.experiment_id
 
 
 def find(which: str, experiment: str = "train") -> str:
     """The id of a run.
 
     Args:
-        which: an id; `latest`, the newest FINISHED run; or `best`, the FINISHED run with the highest `best/gap_closed`
-            among those made from the same pairs (tag `manifest_sha256`) as the newest.
-        experiment: the notebook that made it.
+        which: an id; `latest`, the newest FINISHED run; or `best`, the FINISHED run with the
+            highest `best/gap_closed` among those that used the same pairs (tag `manifest_sha256`)
+            as the newest.
+        experiment: the notebook that recorded it.
 
     Raises:
         NoRunError: there is none.
@@ -77,30 +84,36 @@ def find(which: str, experiment: str = "train") -> str:
     finished = [
         run
         for run in newest_first(experiment, "attributes.status = 'FINISHED'")
-        if "sweep" not in run.data.tags
+        if "sweep" not in run.data.tags  # a sweep's own run has no model
     ]
     if not finished:
         raise NoRunError(
-            f"{which}: no FINISHED run of {experiment} in {uri()}: run notebooks/{experiment}.ipynb first"
+            f"{which}: no FINISHED run of {experiment} in {uri()}:"
+            f" run notebooks/{experiment}.ipynb first"
         )
     if which == "latest":
         return finished[0].info.run_id
     pairs = finished[0].data.tags.get("manifest_sha256")
-    alike = [run for run in finished if run.data.tags.get("manifest_sha256") == pairs]
+    comparable = [run for run in finished if run.data.tags.get("manifest_sha256") == pairs]
     scores = {
         run.info.run_id: run.data.metrics["best/gap_closed"]
-        for run in alike
+        for run in comparable
         if "best/gap_closed" in run.data.metrics
     }
     if not scores:
         raise NoRunError(
-            f"best: none of {len(alike)} FINISHED runs of {experiment} on these pairs has best/gap_closed"
+            f"best: none of {len(comparable)} FINISHED runs of {experiment} on these pairs"
+            " has best/gap_closed"
         )
     return max(scores, key=scores.get)
 
 
 def by_id(run_id: str, experiment: str):
-    """The MLflow run with this id. Raises `NoRunError` if there is none, or another notebook made it."""
+    """The MLflow run with this id.
+
+    Raises:
+        NoRunError: there is none, it was deleted, or it belongs to another notebook.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -109,31 +122,37 @@ def by_id(run_id: str, experiment: str):
         raise NoRunError(
             f"{run_id}: no such run in {uri()}, expected latest, best or the id of a run"
         ) from None
-    made_by = client().get_experiment(run.info.experiment_id).name
-    if made_by != experiment:
-        raise NoRunError(f"{run_id}: a run of {made_by}, expected one of {experiment}")
+    notebook = client().get_experiment(run.info.experiment_id).name
+    if notebook != experiment:
+        raise NoRunError(f"{run_id}: a run of {notebook}, expected one of {experiment}")
     if run.info.lifecycle_stage == "deleted":
         raise NoRunError(f"{run_id}: this run was deleted")
     return run
 
 
 def newest_first(experiment: str, condition: str = "") -> list:
-    """The MLflow runs of an experiment, at most 1000, that meet a condition in MLflow's own language."""
-    found = client().get_experiment_by_name(experiment)
-    if found is None:
+    """The MLflow runs of an experiment, at most `MAX_RUNS`, newest first.
+
+    Args:
+        condition: that they meet, in MLflow's search language.
+    """
+    stored = client().get_experiment_by_name(experiment)
+    if stored is None:
         return []
     return list(
         client().search_runs(
-            [found.experiment_id],
+            [stored.experiment_id],
             condition,
             order_by=["attributes.start_time DESC"],
-            max_results=1000,
+            max_results=MAX_RUNS,
         )
     )
 
 
 def download(run_id: str, artifact: str) -> Path:
-    """One artifact, e.g. `checkpoints/best.pt`, as a file to read: a copy, or itself if the store is a folder here.
+    """The path of one artifact, e.g. `checkpoints/best.pt`. Read it only.
+
+    It is a copy, or the stored file itself if the store is a folder of this machine.
 
     Raises:
         NoRunError: the run has no such artifact.
@@ -142,17 +161,19 @@ def download(run_id: str, artifact: str) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        folder = (
-            client().get_run(run_id).info.artifact_uri
-        )  # the client's own way always makes a copy
+        # by its address: the client's own download always copies, also from a local folder
+        folder = client().get_run(run_id).info.artifact_uri
         return Path(mlflow.artifacts.download_artifacts(f"{folder}/{artifact}", tracking_uri=uri()))
     except (MlflowException, OSError):
         raise NoRunError(f"run {run_id} has no artifact {artifact}: did it get that far?") from None
 
 
 def parameters(run_id: str) -> dict[str, Any]:
-    """The parameters of a run, as it last had them, with their types."""
-    return json.loads(download(run_id, "parameters.json").read_text())
+    """The parameters of a run with their types, as it was last started or resumed.
+
+    Parameters that have been renamed since have their current names.
+    """
+    return current_names(json.loads(download(run_id, "parameters.json").read_text()))
 
 
 def tags(run_id: str) -> dict[str, str]:
@@ -161,19 +182,17 @@ def tags(run_id: str) -> dict[str, str]:
 
 
 def _lock() -> FileLock:
-    """For making tables and experiments: of four processes that began on an empty store, three died."""
+    """A lock for creating tables and experiments, which MLflow cannot do in several processes."""
     RUNS.mkdir(parents=True, exist_ok=True)
     return FileLock(RUNS / ".mlflow.lock")
 
 
 def _artifacts() -> str | None:
-    """Where a new experiment keeps its files: beside the database; a server has its own place."""
-    store = uri()
-    if store.startswith(("http:", "https:")):
+    """Where a new experiment keeps its files: beside the database. A server decides by itself."""
+    address = uri()
+    if address.startswith(("http:", "https:")):
         return None
-    folder = (
-        Path(store.removeprefix("sqlite:///")).resolve().parent
-        if store.startswith("sqlite:///")
-        else RUNS
-    )
+    folder = RUNS
+    if address.startswith("sqlite:///"):
+        folder = Path(address.removeprefix("sqlite:///")).resolve().parent
     return (folder / "artifacts").as_uri()

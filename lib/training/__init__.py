@@ -1,4 +1,4 @@
 """Training: batches, one step, epochs, checkpoints, validation, release of weights.
 
-May import: all packages above.
+May import: runtime to data.
 """

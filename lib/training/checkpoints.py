@@ -1,11 +1,9 @@
-"""What a training leaves on disk: checkpoints that it can go on from, and the steps whose gradients were too large.
+"""Checkpoints, which a training can be resumed from.
 
-A checkpoint holds all that a step changes, the parameters and the versions; it appears whole or not at all, and loads without
-running code. With several processes only the first one writes.
+A checkpoint holds all that a step changes, the parameters and the versions. It appears whole or not
+at all, and loading it runs no code. With several processes only the first one writes.
 """
 
-import json
-import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,69 +11,78 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-import torch.distributed as dist
 
+from lib.config.train import Train
+from lib.tracking.run import Run
+from lib.training import old_format
 from lib.training.distributed import ranks
-from lib.training.learner import Learner, StepResult
-from lib.training.spikes import SPIKES, step_of_line
+from lib.training.learner import Learner
+from lib.training.spikes import SPIKES
 from lib.training.state import TrainState, as_metrics, recording_time
 
-FORMAT = "retimbre training 1"
+FORMAT = "retimbre training 2"
 
 
 class Checkpoints:
-    """Writes and reads a training's checkpoints and spikes, and hands them to its run. Only the first process writes.
+    """Writes, reads and logs the checkpoints of a training, in the folder `out`.
 
-    `about`: identity of the data; a checkpoint of other data is not gone on with.
+    Args:
+        p: parameters, stored in each checkpoint.
+        out: folder, made if it is not there.
+        run: gets files and metrics in the first process; the others have None.
+        about: identity of the data. A training does not resume from a checkpoint of other data.
+        learner: what learns; saved and loaded.
     """
 
-    def __init__(self, p, out: Path, run, about: dict[str, str], learner: Learner):
-        self.p, self.out, self.run, self.about, self.learner = p, out, run, about, learner
-        self.writes, self.fresh = ranks()[0] == 0, set()  # files that the run has not got yet
+    def __init__(
+        self, p: Train, out: Path, run: Run | None, about: dict[str, str], learner: Learner
+    ):
+        self.p = p
+        self.out = out
+        self.run = run
+        self.about = about
+        self.learner = learner
+        self.writes = ranks()[0] == 0
+        self.not_logged: set[str] = set()  # names of files that the run has not got yet
         if self.writes:
             out.mkdir(parents=True, exist_ok=True)
 
-    def save(self, place: TrainState, names: Sequence[str] = ()) -> None:
-        """Write a checkpoint as `last.pt`, and under other names; the `last.pt` that was is `previous.pt` then.
+    def save(self, state: TrainState, names: Sequence[str] = ()) -> None:
+        """Write `last.pt`, and the same file under `names`; the former `last.pt` is `previous.pt`.
 
-        Each appears whole or not at all. Not while steps are skipped: weights that overflow are not to be gone back to.
+        While steps are not finite, `last.pt` stays as it is: a training that goes back must not go
+        back to weights that overflow.
         """
-        if not self.writes or (place.n_bad and not names):
+        if not self.writes or (state.n_nonfinite and not names):
             return
-        with recording_time(place):
-            content = {
-                "place": asdict(place),
-                "params": self.p.model_dump(),
-                "about": self.about,
-                "format": FORMAT,
-            }
-            content |= {
-                "versions": {"python": platform.python_version(), "torch": str(torch.__version__)}
-            }
-            content |= {"random": torch.get_rng_state(), "learner": self.learner.state_dict()}
-            part, last, previous = (
-                self.out / name for name in ("last.part", "last.pt", "previous.pt")
-            )
-            torch.save(content, part)
+        with recording_time(state):
+            part, last = self.out / "last.part", self.out / "last.pt"
+            torch.save(self._content(state), part)
             for name in names:
-                _link(part, self.out / name)
-            if not place.n_bad:
+                _hardlink(part, self.out / name)
+            if not state.n_nonfinite:
                 if last.exists():
-                    _link(last, previous)
+                    _hardlink(last, self.out / "previous.pt")
                 part.replace(last)
             part.unlink(missing_ok=True)
-            self.fresh |= {"last.pt", *names}
+            self.not_logged |= {"last.pt", *names}
 
-    def load(self, place: TrainState) -> None:
-        """Go on from `last.pt`, with `place` where that is. Raises `ValueError` if it cannot be, and says what can."""
-        last, previous = self.out / "last.pt", self.out / "previous.pt"
+    def load(self, state: TrainState) -> None:
+        """Set learner, random state and `state` to those of `last.pt`.
+
+        Raises:
+            ValueError: it is broken (the message offers `previous.pt`), of other data, or of
+                another network.
+        """
+        last = self.out / "last.pt"
         try:
             saved = read_checkpoint(last)
         except ValueError as error:
-            raise ValueError(f"{error}{_offer(previous, last)}") from None
+            raise ValueError(f"{error}{_offer(self.out / 'previous.pt', last)}") from None
         if saved["about"] != self.about:
             raise ValueError(
-                f"{last}: trained on {saved['about']}, expected {self.about}: resume with its own pairs"
+                f"{last}: trained on {saved['about']}, expected {self.about}:"
+                " resume with its own pairs"
             )
         try:
             self.learner.load_state_dict(saved["learner"])
@@ -84,73 +91,53 @@ class Checkpoints:
                 f"{last}: of another network than these parameters describe: resume with its own"
             ) from None
         torch.set_rng_state(saved["random"])
-        vars(place).update(saved["place"])
+        vars(state).update(saved["state"])
 
-    def epoch(self, place: TrainState) -> None:
-        """Record an epoch and write its checkpoints: `last.pt`, `best.pt` if there was none as good, `before_gan.pt`."""
-        record = place.history[-1]
-        best = max(place.history, key=lambda past: past["valid/gap_closed"])
+    def save_epoch(self, state: TrainState, names: Sequence[str] = ()) -> None:
+        """Log the epoch that ended and save, as `best.pt` too if no epoch was as good."""
+        record = state.history[-1]
+        best = max(state.history, key=lambda past: past["valid/gap_closed"])
         record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
-        names = ["best.pt"] if best is record else []
-        names += ["before_gan.pt"] if place.epoch == self.p.gan_start_epoch - 1 else []
-        self.save(place, names)
-        with recording_time(place):
+        self.save(state, [*(["best.pt"] if best is record else []), *names])
+        with recording_time(state):
             self.run.metrics(*as_metrics(record))
 
-    def hand_over(self) -> None:
+    def log_files(self) -> None:
         """Give the run the files that it has not got yet."""
         if self.writes:
-            for name in sorted(self.fresh):
+            for name in sorted(self.not_logged):
                 self.run.file(self.out / name, "checkpoints")
-            self.fresh.clear()
+            self.not_logged.clear()
             if (self.out / SPIKES).exists():
                 self.run.file(self.out / SPIKES)
 
-    def spike(self, place: TrainState, step: StepResult, metas: list[dict]) -> None:
-        """Write down a step whose gradient was too large or not finite, with all its items, of all processes."""
-        rank, n_ranks = ranks()
-        found = [{"rank": rank} | meta for meta in metas]
-        if n_ranks > 1:
-            everyone: list = [None] * n_ranks
-            dist.all_gather_object(everyone, found)
-            found = [meta for one in everyone for meta in one]
-        numbers = {"grad_norm": step.norms["generator"], **step.terms}
-        numbers |= {
-            f"grad_norm_{name}": norm
-            for name, norm in step.norms.items()
-            if name == "discriminators"
+    def _content(self, state: TrainState) -> dict:
+        return {
+            "format": FORMAT,
+            "state": asdict(state),
+            "params": self.p.model_dump(),
+            "about": self.about,
+            "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+            "random": torch.get_rng_state(),
+            "learner": self.learner.state_dict(),
         }
-        numbers = {
-            name: value if math.isfinite(value) else None for name, value in numbers.items()
-        }  # JSON has no NaN
-        if self.writes:
-            with recording_time(place), (self.out / SPIKES).open("a") as file:
-                file.write(
-                    json.dumps(
-                        {"step": place.step, "epoch": place.epoch, **numbers, "items": found}
-                    )
-                    + "\n"
-                )
-
-    def forget_spikes(self, step: int) -> None:
-        """Leave out what was written after the checkpoint that is gone on from: these steps come again."""
-        path = self.out / SPIKES
-        if self.writes and path.exists():
-            kept = [
-                line
-                for line in path.read_text().splitlines(keepends=True)
-                if step_of_line(line) < step
-            ]
-            part = path.with_suffix(".part")
-            part.write_text("".join(kept))
-            part.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict:
-    """A checkpoint that this training wrote, on the CPU. Raises `ValueError`, with its name, if it is none."""
+    """A checkpoint on the CPU, in the present format; older ones are converted.
+
+    Keys: state (fields of `TrainState`), params, about, versions, random, learner.
+
+    Raises:
+        ValueError: the file is no checkpoint; the message has its path.
+    """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        if saved["format"] != FORMAT or not {"learner", "params", "place"} <= set(saved):
+        if saved["format"] == old_format.OLD_FORMAT:
+            saved = old_format.converted(saved)
+        elif saved["format"] != FORMAT:
+            raise KeyError(saved["format"])
+        if not {"learner", "params", "state"} <= set(saved):
             raise KeyError(saved["format"])
     except (LookupError, TypeError, RuntimeError, OSError, UnpicklingError, EOFError) as error:
         raise ValueError(
@@ -159,8 +146,8 @@ def read_checkpoint(path: Path) -> dict:
     return saved
 
 
-def _link(path: Path, name: Path) -> None:
-    """`name` becomes another name of the file `path`, at once."""
+def _hardlink(path: Path, name: Path) -> None:
+    """Make `name` another name of the file `path`, at once."""
     part = name.with_suffix(".link")
     part.unlink(missing_ok=True)
     part.hardlink_to(path)
@@ -169,8 +156,8 @@ def _link(path: Path, name: Path) -> None:
 
 def _offer(previous: Path, last: Path) -> str:
     try:
-        place = read_checkpoint(previous)["place"]
+        state = read_checkpoint(previous)["state"]
     except ValueError:
         return ""
-    whole = f"The one before it is whole (epoch {place['epoch']}, step {place['step']})"
-    return f". {whole}: `mv {previous} {last}`, then resume again"
+    place = f"epoch {state['epoch']}, step {state['step']}"
+    return f". The one before it is whole ({place}): `mv {previous} {last}`, then resume again"

@@ -1,7 +1,10 @@
 """Training in one or several processes of this machine."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from torch.distributed.elastic.multiprocessing import errors
@@ -15,43 +18,73 @@ from lib.tracking.run import Run
 from lib.training.distributed import distributed, ranks
 from lib.training.loop import train
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-def launch(p, rows: dict, out: Path, run, about: dict, initial: Path | None = None) -> pd.DataFrame:
-    """`train` in `p.n_processes` processes of this machine, the first of which goes on recording in `run`.
 
-    TorchElastic starts them; an error in one ends all, with its message.
+def launch(
+    p: Train,
+    rows: dict[str, pd.DataFrame],
+    out: Path,
+    run: Run,
+    about: dict[str, str],
+    initial: Path | None = None,
+) -> pd.DataFrame:
+    """`train` in `p.n_processes` processes of this machine; see there for the arguments.
+
+    TorchElastic starts them. The first one records in `run`.
+
+    Raises:
+        RuntimeError: one of several processes failed, which ended all; it has that one's message.
+        KeyboardInterrupt: a signal asked them to stop.
     """
     if p.n_processes == 1:
         return train(p, rows, out, run, about, initial)
     config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=p.n_processes, run_id=run.id, rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0", max_restarts=0, start_method="spawn",
-    )  # fmt: skip
-    handlers = {
-        number: signal.getsignal(number)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    }
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=p.n_processes,
+        run_id=run.id,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        start_method="spawn",
+    )
     try:
-        return elastic_launch(config, _process)(p.model_dump(), rows, out, run.id, about, initial)[
-            0
-        ]
+        with signal_handlers_kept():
+            histories = elastic_launch(config, _process)(
+                p.model_dump(), rows, out, run.id, about, initial
+            )
     except SignalException as error:
         raise KeyboardInterrupt from error
     except ChildFailedError as error:
         raise RuntimeError(_first_failure(error)) from None
+    return histories[0]
+
+
+@contextmanager
+def signal_handlers_kept() -> Iterator[None]:
+    """Put the handlers of signals back: the launcher leaves its own."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
     finally:
-        for number, handler in handlers.items():  # the launcher leaves its own
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 @errors.record
 def _process(
-    given: dict, rows: dict, out: Path, run_id: str, about: dict, initial: Path | None
+    values: dict[str, Any],
+    rows: dict[str, pd.DataFrame],
+    out: Path,
+    run_id: str,
+    about: dict[str, str],
+    initial: Path | None,
 ) -> pd.DataFrame:
-    """One of several processes that `launch` started."""
+    """One of the processes that `launch` starts."""
     with distributed():
         run = Run(run_id) if ranks()[0] == 0 else None
-        return train(build(Train, given), rows, out, run, about, initial)
+        return train(build(Train, values), rows, out, run, about, initial)
 
 
 def _first_failure(error: ChildFailedError) -> str:

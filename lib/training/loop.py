@@ -1,211 +1,228 @@
-"""Train a restorer: generator alone first, from `gan_start_epoch` on against discriminators. One file, top to bottom.
+"""Epochs: the generator trains alone at first; from `gan_start_epoch` on, the discriminators join.
 
-An epoch is one pass over the training pairs, a random segment of each; the first is 1, and 0 is the state before training.
-Everything random follows from (seed, epoch, index), and a checkpoint holds all that a step changes: a run that goes on from one
-equals, on a CPU, bit for bit one that never stopped.
-
-    python -m lib.train -f params/train/no_adversarial.yaml -p epochs 8
-    torchrun --nproc-per-node 2 -m lib.train -p epochs 8
+An epoch is one pass over the training pairs, a random segment of each. The first one is 1; epoch 0
+is the state before training. Everything random follows from (seed, epoch, index), and a checkpoint
+holds all that a step changes. So, on a CPU, a resumed run equals an uninterrupted one bit for bit.
 """
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch.distributed as dist
+from torch.utils.data import DataLoader
 
+from lib.config.train import Train
 from lib.data.loader import make_loader
 from lib.losses.weighting import as_text
 from lib.runtime.progress import echo, progress
 from lib.runtime.threads import choose_device
-from lib.training import checkpoints
-from lib.training.batches import Batch, to_batch, training_items
-from lib.training.checkpoints import Checkpoints
+from lib.tracking.run import Run
+from lib.training.batches import crop_start, grouped, to_batch, training_items
+from lib.training.checkpoints import Checkpoints, read_checkpoint
 from lib.training.distributed import ranks
 from lib.training.learner import Learner
 from lib.training.report import count_step, epoch_line, epoch_record
-from lib.training.spikes import SPIKES
+from lib.training.samples import log_samples
+from lib.training.spikes import SPIKES, remove_spikes_from, write_spike
 from lib.training.state import TrainState, as_metrics, recording_time
-from lib.training.validation import Validation, log_samples
-
-
-def train(
-    p,
-    rows: dict[str, pd.DataFrame],
-    out: Path,
-    run,
-    about: dict[str, str],
-    initial: Path | None = None,
-) -> pd.DataFrame:
-    """Train until epoch `p.epochs` and return the history, one row an epoch.
-
-    Args:
-        p: config.Train.
-        rows: usable manifest rows of the splits `train` and `valid`.
-        out: folder for the checkpoints `last.pt`, `previous.pt` (the one before), `best.pt` and `before_gan.pt`, and for
-            `grad_spikes.jsonl`; one that holds a `last.pt` is gone on with.
-        run: has `metrics(values, step)` and `file(path, folder)`, and records them; `last_step` is the last epoch that it
-            had before. Used in the first process alone.
-        about: identity of the data, stored in the checkpoints.
-        initial: a checkpoint whose averaged generator is the beginning (with `p.init_discriminators` they, too).
-
-    Raises:
-        FloatingPointError: `p.max_nonfinite_steps` steps in a row were not finite, and after going back again.
-        ValueError: a checkpoint cannot be gone on with, by its name.
-    """
-    rank, n_ranks = ranks()
-    going_on = (
-        out / "last.pt"
-    ).exists()  # asked here, as the first process may be quick to write one
-    if rank == 0 and not going_on and run.last_step > 0:
-        raise ValueError(
-            f"{out / 'last.pt'}: gone, but the run has epoch {run.last_step}: it cannot be resumed; start a new one"
-        )
-    device = choose_device(p.device)
-    batches = make_loader(
-        training_items(p, rows["train"]), p.batch_size, p.n_workers, rank=rank, n_ranks=n_ranks
-    )
-    n_per_epoch = math.ceil(len(batches) / p.accumulate)
-    learner, place = Learner(p, p.epochs * n_per_epoch, device), TrainState()
-    judge = Validation(p, rows["valid"], device) if rank == 0 else None
-    keeper = Checkpoints(p, out, run, about, learner)
-
-    if going_on:
-        keeper.load(place)
-        keeper.forget_spikes(place.step)
-        for record in (
-            place.history if rank == 0 else ()
-        ):  # what a killed run could not say; nothing is logged twice
-            run.metrics(*as_metrics(record))
-    else:
-        if initial is not None:
-            learner.start_from(
-                checkpoints.read_checkpoint(initial)["learner"], p.init_discriminators
-            )
-        finish_epoch(p, place, learner, judge, keeper, {})
-
-    n_done = place.epoch - (place.n_batches > 0)
-    for _ in progress(epochs_to_come(p, place), f"training, {p.epochs} epochs", p.epochs, n_done):
-        try:
-            run_epoch(p, place, batches, n_per_epoch, learner, keeper)
-        except Diverged as error:
-            keeper.hand_over()
-            if place.went_back:
-                raise FloatingPointError(
-                    f"{error}, as before going back: see {out / SPIKES}"
-                ) from None
-            echo(f"{error}: back to the last checkpoint, and on with half the learning rate")
-            keeper.load(place)
-            place.went_back, place.n_bad = True, 0
-            learner.schedule.halve()
-        else:
-            finish_epoch(p, place, learner, judge, keeper, epoch_record(p, place, learner))
-    keeper.hand_over()
-    return pd.DataFrame(place.history)
-
-
-def epochs_to_come(p, place: TrainState) -> Iterator[int]:
-    """The epochs to come; the first may be one that is under way."""
-    while place.epoch < p.epochs or place.n_batches:
-        if not place.n_batches:
-            place.epoch, place.sums, place.steps, place.largest = place.epoch + 1, {}, {}, 0.0
-        yield place.epoch
+from lib.training.validation import Validation
 
 
 class Diverged(Exception):  # noqa: N818 (a state)
     """Too many steps in a row were not finite."""
 
 
-def run_epoch(
-    p, place: TrainState, batches, n_per_epoch: int, learner: Learner, keeper: Checkpoints
-) -> None:
-    """The epoch that `place` is in, from where it is."""
-    gan = place.epoch >= p.gan_start_epoch and p.lambda_adversarial + p.lambda_features > 0
-    began_at, ramp_steps = (
-        (p.gan_start_epoch - 1) * n_per_epoch,
-        max(1, round(p.gan_ramp_epochs * n_per_epoch)),
-    )
-    batches.sampler.set_epoch(place.epoch, n_done=place.n_batches * p.batch_size)
-    name, n_done = (
-        f"epoch {place.epoch}/{p.epochs}{' with GAN' if gan else ''}",
-        place.n_batches // p.accumulate,
-    )
-    said: dict[str, float] = {}
-    began = time.perf_counter()
-    for group in progress(
-        micro_batches(batches, p.accumulate), name, n_per_epoch, n_done, note=lambda: as_text(said)
-    ):
-        waited = time.perf_counter() - began
-        metas = [meta for *_, metas in group for meta in metas]
-        micro = [to_batch(p, batch, learner.device) for batch in group]
-        ramp = min(1.0, (place.step - began_at + 1) / ramp_steps) if gan else 0.0
-        step = learner.step(micro, ramp, crop_start(p, place.step, micro))
-        said.update(step.terms)
-        bad = not step.finite and not step.overflowed
-        if bad or step.norms["generator"] > p.grad_norm_threshold:
-            keeper.spike(place, step, metas)
+def train(
+    p: Train,
+    rows: dict[str, pd.DataFrame],
+    out: Path,
+    run: Run | None,
+    about: dict[str, str],
+    initial: Path | None = None,
+) -> pd.DataFrame:
+    """Train until epoch `p.epochs`.
 
-        place.n_batches, place.step = place.n_batches + len(group), place.step + 1
-        place.n_bad = place.n_bad + 1 if bad else 0
-        count_step(place, step, len(metas) * ranks()[1], waited, time.perf_counter() - began)
-        if place.n_bad >= p.max_nonfinite_steps:
-            raise Diverged(f"epoch {place.epoch}: {place.n_bad} steps in a row were not finite")
-        if (
-            p.checkpoint_steps
-            and place.step % p.checkpoint_steps == 0
-            and place.n_batches < len(batches)
-        ):
-            keeper.save(place)
+    Args:
+        p: parameters of the training.
+        rows: usable manifest rows of the splits `train` and `valid`.
+        out: folder for `grad_spikes.jsonl` and the checkpoints `last.pt`, `previous.pt` (the one
+            before), `best.pt` and `before_gan.pt`. If it holds a `last.pt`, training resumes there.
+        run: records metrics and files, in the first process alone. Its `last_step` is the last
+            epoch that it has already.
+        about: identity of the data, stored in the checkpoints.
+        initial: a checkpoint whose averaged generator is the beginning; with
+            `p.init_discriminators` its discriminators, too.
+
+    Returns: the history, one row an epoch.
+
+    Raises:
+        FloatingPointError: `p.max_nonfinite_steps` steps in a row were not finite, and again after
+            going back to the last checkpoint.
+        ValueError: training cannot resume from a checkpoint, which the message names.
+    """
+    rank, n_ranks = ranks()
+    # Asked before anything is written: the first process may soon write a checkpoint.
+    resumes = (out / "last.pt").exists()
+    if rank == 0 and not resumes and run.last_step > 0:
+        raise ValueError(
+            f"{out / 'last.pt'}: gone, but the run has epoch {run.last_step}:"
+            " it cannot be resumed; start a new one"
+        )
+    device = choose_device(p.device)
+    items = training_items(p, rows["train"])
+    batches = make_loader(items, p.batch_size, p.n_workers, rank=rank, n_ranks=n_ranks)
+    n_steps_per_epoch = math.ceil(len(batches) / p.accumulate)
+    learner = Learner(p, p.epochs * n_steps_per_epoch, device)
+    state = TrainState()
+    validation = Validation(p, rows["valid"], device) if rank == 0 else None
+    checkpoints = Checkpoints(p, out, run, about, learner)
+
+    if resumes:
+        checkpoints.load(state)
+        if rank == 0:
+            remove_spikes_from(out, state.step)
+            # A killed process may not have logged its last epoch; the run leaves out what it has.
+            for record in state.history:
+                run.metrics(*as_metrics(record))
+    else:
+        if initial is not None:
+            learner.start_from(read_checkpoint(initial)["learner"], p.init_discriminators)
+        finish_epoch(p, state, learner, validation, checkpoints, {})
+
+    n_done = state.epoch - (state.n_batches > 0)
+    epochs = remaining_epochs(state, p.epochs)
+    for _ in progress(epochs, f"training, {p.epochs} epochs", p.epochs, n_done):
+        try:
+            run_epoch(p, state, batches, n_steps_per_epoch, learner, out, checkpoints)
+        except Diverged as error:
+            restart(error, state, learner, checkpoints)
+        else:
+            record = epoch_record(state, learner, p.segment_length)
+            finish_epoch(p, state, learner, validation, checkpoints, record)
+    checkpoints.log_files()
+    return pd.DataFrame(state.history)
+
+
+def remaining_epochs(state: TrainState, n_epochs: int) -> Iterator[int]:
+    """Begin and yield the epochs to come; the first one may be under way.
+
+    >>> state = TrainState(epoch=3)
+    >>> list(remaining_epochs(state, 5)), state.epoch
+    ([4, 5], 5)
+    """
+    while state.epoch < n_epochs or state.n_batches:
+        if not state.n_batches:
+            state.begin_epoch()
+        yield state.epoch
+
+
+def run_epoch(
+    p: Train,
+    state: TrainState,
+    batches: DataLoader,
+    n_steps_per_epoch: int,
+    learner: Learner,
+    out: Path,
+    checkpoints: Checkpoints,
+) -> None:
+    """Train the epoch that `state` is in, from where it is.
+
+    Raises:
+        Diverged: too many steps in a row were not finite.
+    """
+    gan = state.epoch >= p.gan_start_epoch and p.lambda_adversarial + p.lambda_features > 0
+    gan_start_step = (p.gan_start_epoch - 1) * n_steps_per_epoch
+    n_ramp_steps = max(1, round(p.gan_ramp_epochs * n_steps_per_epoch))
+    batches.sampler.set_epoch(state.epoch, n_done=state.n_batches * p.batch_size)
+    title = f"epoch {state.epoch}/{p.epochs}{' with GAN' if gan else ''}"
+    n_done = state.n_batches // p.accumulate
+    terms: dict[str, float] = {}
+    groups = grouped(batches, p.accumulate)
+    began = time.perf_counter()
+    for group in progress(groups, title, n_steps_per_epoch, n_done, note=lambda: as_text(terms)):
+        waited_s = time.perf_counter() - began
+        metas = [meta for *_, batch_metas in group for meta in batch_metas]
+        micro_batches = [to_batch(p, batch, learner.device) for batch in group]
+        ramp = min(1.0, (state.step - gan_start_step + 1) / n_ramp_steps) if gan else 0.0
+        start = crop_start(micro_batches, p.discriminator_segment_length, p.seed, state.step)
+        result = learner.step(micro_batches, ramp, start)
+        terms.update(result.terms)
+        # A step that only left the range of fp16 is no sign of divergence.
+        nonfinite = not result.finite and not result.overflowed
+        if nonfinite or result.norms["generator"] > p.grad_norm_threshold:
+            write_spike(out, state, result, metas)
+
+        state.n_batches += len(group)
+        state.step += 1
+        state.n_nonfinite = state.n_nonfinite + 1 if nonfinite else 0
+        took_s = time.perf_counter() - began
+        count_step(state, result, len(metas) * ranks()[1], waited_s, took_s)
+        if state.n_nonfinite >= p.max_nonfinite_steps:
+            raise Diverged(
+                f"epoch {state.epoch}: {state.n_nonfinite} steps in a row were not finite"
+            )
+        is_due = p.checkpoint_steps and state.step % p.checkpoint_steps == 0
+        # The end of an epoch has its own checkpoint.
+        if is_due and state.n_batches < len(batches):
+            checkpoints.save(state)
         began = time.perf_counter()
-    place.n_batches = 0
+    state.n_batches = 0
+
+
+def restart(error: Diverged, state: TrainState, learner: Learner, checkpoints: Checkpoints) -> None:
+    """Go back to the last checkpoint, once, and halve the learning rate.
+
+    Raises:
+        FloatingPointError: the training has gone back before.
+    """
+    checkpoints.log_files()
+    if state.has_restarted:
+        raise FloatingPointError(
+            f"{error}, as before going back: see {checkpoints.out / SPIKES}"
+        ) from None
+    echo(f"{error}: back to the last checkpoint, and on with half the learning rate")
+    checkpoints.load(state)
+    state.has_restarted = True
+    state.n_nonfinite = 0
+    learner.schedule.halve()
 
 
 def finish_epoch(
-    p, place: TrainState, learner: Learner, judge, keeper: Checkpoints, record: dict
+    p: Train,
+    state: TrainState,
+    learner: Learner,
+    validation: Validation | None,
+    checkpoints: Checkpoints,
+    record: dict,
 ) -> None:
-    """Validate, say what happened, keep what was learned. In the first process alone; the others wait."""
-    if judge is None:
-        place.history.append({"epoch": place.epoch})
+    """Validate, save and log an epoch, in the first process alone; the others wait.
+
+    Args:
+        validation: None in the other processes.
+        record: of the epoch's steps.
+    """
+    last_before_gan = p.gan_start_epoch - 1
+    if validation is None:
+        state.history.append({"epoch": state.epoch})
     else:
-        place.history.append(record | judge(learner.average, learner.discriminators, place.epoch))
-        keeper.epoch(place)
-        if place.epoch % p.samples_every == 0 or place.epoch in (
-            1,
-            p.gan_start_epoch - 1,
-            p.epochs,
-        ):
-            with recording_time(place):
-                keeper.hand_over()
-                log_samples(p, judge, place.epoch, keeper.out, keeper.run)
-        if place.epoch:
-            echo(epoch_line(place.history[-1], p.epochs))
+        valid = validation(learner.average, learner.discriminators, state.epoch)
+        state.history.append(record | valid)
+        checkpoints.save_epoch(state, ["before_gan.pt"] if state.epoch == last_before_gan else [])
+        if state.epoch % p.samples_every == 0 or state.epoch in (1, last_before_gan, p.epochs):
+            with recording_time(state):
+                checkpoints.log_files()
+                log_samples(
+                    p.corpus,
+                    validation.logged,
+                    validation.restored,
+                    state.epoch,
+                    checkpoints.out,
+                    checkpoints.run,
+                )
+        if state.epoch:
+            echo(epoch_line(state.history[-1], p.epochs))
     if dist.is_initialized():
         dist.barrier()
-
-
-def micro_batches(batches: Iterable, n: int) -> Iterator[list]:
-    """The micro-batches of each step; the last ones may be fewer.
-
-    >>> list(micro_batches("abcde", 2))
-    [['a', 'b'], ['c', 'd'], ['e']]
-    """
-    group = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == n:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def crop_start(p, step: int, micro: list[Batch]) -> int:
-    """Where the part of the segments begins that the discriminators hear in this step: in no item it lies behind the end."""
-    if not p.discriminator_segment_length:
-        return 0
-    shortest = min(int(batch.n_samples.min()) for batch in micro)
-    last = max(0, shortest - p.discriminator_segment_length)
-    return int(np.random.default_rng([p.seed, step]).integers(last + 1))

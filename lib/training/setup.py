@@ -1,44 +1,56 @@
-"""What a training begins with: its pairs, and the run that it goes on from."""
+"""What a training begins with: its pairs, and a checkpoint of another run."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from lib.config.train import Train
 from lib.corpus import manifest
 from lib.models.generator import GENERATOR_PARAMETERS
 from lib.tracking import store
-from lib.training import checkpoints
+from lib.tracking.run import Run
+from lib.training.checkpoints import read_checkpoint
 from lib.training.learner import DISCRIMINATOR_PARAMETERS
 
 
-def training_data(p, corpus: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """What is trained on: the usable rows of the splits `train` and `valid`, and the identity of the data.
+def training_data(p: Train, corpus: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """The usable rows of the splits `train` and `valid`, and the identity of the data.
 
-    Raises `ValueError` if `p.segment_length` is longer than what was saved.
+    Args:
+        corpus: the manifest of `p.corpus`.
+
+    Raises:
+        ValueError: `p.segment_length` is longer than the saved pieces.
     """
     manifest.check_segments(corpus, p.segment_length)
-    about = {"corpus": p.corpus, "manifest_sha256": manifest.sha256(p.corpus)}
-    about["df_weights_sha256"] = corpus.df_weights_sha256.iloc[0]
+    about = {
+        "corpus": p.corpus,
+        "manifest_sha256": manifest.sha256(p.corpus),
+        "df_weights_sha256": corpus.df_weights_sha256.iloc[0],
+    }
     return {split: manifest.usable_rows(corpus, split) for split in ("train", "valid")}, about
 
 
-def initial_checkpoint(p, run) -> Path | None:
-    """The checkpoint that `p.init_run` names, which `run` remembers as its source; None for a new generator.
+def initial_checkpoint(p: Train, run: Run) -> Path | None:
+    """The checkpoint of the run that `p.init_run` names; None for a new generator.
 
-    Raises `ValueError` if its networks are others than the parameters describe.
+    `run` remembers that run as its source. When `run` is resumed, it takes the same source again:
+    `latest` and `best` may mean another run by then.
+
+    Raises:
+        ValueError: its networks differ from those that the parameters describe.
     """
     if not p.init_run:
         return None
     source = (run.resumed and run.source_run) or store.find(p.init_run)
     run.source(source)
     path = store.download(source, "checkpoints/best.pt")
-    theirs = checkpoints.read_checkpoint(path)["params"]
-    for name in (
-        *GENERATOR_PARAMETERS,
-        *(DISCRIMINATOR_PARAMETERS if p.init_discriminators else ()),
-    ):
-        if getattr(p, name) != theirs[name]:
+    params = read_checkpoint(path)["params"]
+    names = [*GENERATOR_PARAMETERS, *(DISCRIMINATOR_PARAMETERS if p.init_discriminators else ())]
+    for name in names:
+        if getattr(p, name) != params[name]:
             raise ValueError(
-                f"{name} = {getattr(p, name)!r}: expected {theirs[name]!r}, as in run {source} (init_run)"
+                f"{name} = {getattr(p, name)!r}: expected {params[name]!r},"
+                f" as in run {source} (init_run)"
             )
     return path

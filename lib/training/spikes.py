@@ -1,16 +1,51 @@
-"""Steps whose gradient was too large, with the items of their batch."""
+"""Steps whose gradient was too large or not finite, with the items of their batch.
+
+They are the lines of `grad_spikes.jsonl` beside the checkpoints, so that a broken pair is found by
+its path.
+"""
 
 import json
 import math
 from pathlib import Path
 
 import pandas as pd
+import torch.distributed as dist
+
+from lib.training.distributed import ranks
+from lib.training.state import TrainState, recording_time
+from lib.training.step import StepResult
 
 SPIKES = "grad_spikes.jsonl"
 
 
+def write_spike(out: Path, state: TrainState, result: StepResult, metas: list[dict]) -> None:
+    """Append a step and all its items, of all processes, to the file in `out`.
+
+    All processes must call it; the first one writes.
+    """
+    rank, n_ranks = ranks()
+    items = [{"rank": rank} | meta for meta in metas]
+    if n_ranks > 1:
+        gathered: list = [None] * n_ranks
+        dist.all_gather_object(gathered, items)
+        items = [meta for process_items in gathered for meta in process_items]
+    if rank:
+        return
+    numbers = {"grad_norm": result.norms["generator"], **result.terms}
+    if "discriminators" in result.norms:
+        numbers["grad_norm_discriminators"] = result.norms["discriminators"]
+    # JSON has no NaN.
+    numbers = {name: x if math.isfinite(x) else None for name, x in numbers.items()}
+    line = {"step": state.step, "epoch": state.epoch, **numbers, "items": items}
+    with recording_time(state), (out / SPIKES).open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def read_spikes(out: Path) -> pd.DataFrame:
-    """The spikes of a training, a row for each item: step, epoch, grad_norm (NaN: not finite), the terms, and its metadata."""
+    """The spikes of a training, one row an item; empty if there are none.
+
+    Columns: step, epoch, grad_norm (NaN: not finite), the loss terms, and the item's metadata.
+    """
     path = out / SPIKES
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     rows = [
@@ -21,8 +56,19 @@ def read_spikes(out: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["step", "epoch", "grad_norm", "idx"])
 
 
-def step_of_line(line: str) -> float:
+def remove_spikes_from(out: Path, step: int) -> None:
+    """Remove the spikes at `step` and after it: a resumed training takes these steps again."""
+    path = out / SPIKES
+    if not path.exists():
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    part = path.with_suffix(".part")
+    part.write_text("".join(line for line in lines if _step_of(line) < step))
+    part.replace(path)
+
+
+def _step_of(line: str) -> float:
     try:
         return json.loads(line)["step"]
-    except ValueError:  # cut short by a kill
+    except ValueError:  # a kill cut the line short
         return math.inf

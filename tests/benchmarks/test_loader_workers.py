@@ -1,4 +1,4 @@
-"""The measurement of loader workers: what it finds, what it advises, and that it never fills the memory."""
+"""Loader workers: real steps are measured, the advice is right, and the memory is never filled."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pytest
 from signals import good_sources
 
 from lib.benchmarks import loader_workers
-from lib.benchmarks.disk import read_speeds
 from lib.config.base import build
 from lib.config.prepare import Prepare
 from lib.config.workers import Workers
@@ -15,20 +14,12 @@ from lib.corpus.render import render
 
 
 def measured(**columns):
-    table = {
-        "n_workers": [0, 1, 2, 4],
-        "repeat": 0,
-        "step_ms": [100.0, 60.0, 50.0, 50.5],
-        "wait_ms": [60.0, 20.0, 2.0, 1.0],
-    }
-    table |= {
-        "cpu_share": 0.5,
-        "peak_mb": [500.0, 600.0, 700.0, 900.0],
-        "iowait_share": 0.0,
-        "disk_busy_share": 0.0,
-    }
-    table = pd.DataFrame(table | {"disk_mb_per_s": 1.0, "not_tried": ""})
-    return table.assign(items_per_s=8_000 / table.step_ms, **columns)
+    """A table of `measure_workers` for 0, 1, 2 and 4 workers, which need 100 MB each."""
+    table = pd.DataFrame({"n_workers": [0, 1, 2, 4], "step_ms": [100.0, 60.0, 50.0, 50.5]})
+    table = table.assign(wait_ms=[60.0, 20.0, 2.0, 1.0], peak_mb=[500.0, 600.0, 700.0, 900.0])
+    table = table.assign(repeat=0, cpu_share=0.5, iowait_share=0.0, disk_busy_share=0.0)
+    table = table.assign(disk_mb_per_s=1.0, not_tried="", items_per_s=8_000 / table.step_ms)
+    return table.assign(**columns)
 
 
 def test_the_smallest_number_within_three_percent_of_the_best_is_advised():
@@ -64,9 +55,9 @@ def test_nothing_is_tried_that_would_fill_the_memory(monkeypatch):
         total, available, percent = 10 * 2**30, 6 * 2**30, 40.0
 
     monkeypatch.setattr(loader_workers.psutil, "virtual_memory", lambda: Memory)
-    assert loader_workers._too_much(done, 16, 0.9) == ""
-    assert loader_workers._too_much(done, 100, 0.9) == "9.8 GB expected, 5.0 GB free"
-    assert loader_workers._too_much(done, 1, 0.3) == "the memory is 40 % full already"
+    assert loader_workers.reason_not_to_try(done, 16, 0.9) == ""
+    assert loader_workers.reason_not_to_try(done, 100, 0.9) == "9.8 GB expected, 5.0 GB free"
+    assert loader_workers.reason_not_to_try(done, 1, 0.3) == "the memory is 40 % full already"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +68,7 @@ def corpus(tmp_path_factory):
     return manifest.usable_rows(render("workers", plan.draw(p, folders), folders), "train")
 
 
-def test_a_sweep_measures_real_steps_and_stops_when_the_memory_is_full(corpus, monkeypatch):
+def test_real_steps_are_measured_and_none_are_tried_when_the_memory_is_full(corpus, monkeypatch):
     small = {
         "corpus": "workers",
         "n_workers": [0, 1],
@@ -91,16 +82,6 @@ def test_a_sweep_measures_real_steps_and_stops_when_the_memory_is_full(corpus, m
     assert table.n_workers.tolist() == [0, 1] and (table.not_tried == "").all()
     assert (table.step_ms > table.wait_ms).all() and table.cpu_share.between(0.01, 1.05).all()
     assert table.peak_mb[1] > table.peak_mb[0] > 100  # a worker has memory of its own
-    monkeypatch.setattr(loader_workers, "_too_much", lambda *_: "")
+    monkeypatch.setattr(loader_workers, "reason_not_to_try", lambda *_: "")
     full = loader_workers.measure_workers(p.model_copy(update={"max_memory_share": 1e-6}), corpus)
     assert full.not_tried.tolist() == ["", "the memory passed 0% with 0 workers"]
-
-
-def test_cold_and_warm_reading_are_told_apart(corpus):
-    """Files of a few kilobytes, by turns: on a machine with other work the faster of the two still comes out over ten turns."""
-    paths = [manifest.corpus_folder("workers") / path for path in corpus.clean]
-    tables = [read_speeds(paths, 9_600) for _ in range(10)]
-    assert all(
-        table.cache.tolist() == ["cold", "warm"] and (table.ms > 0).all() for table in tables
-    )
-    assert max(table.mb_per_s[1] for table in tables) > max(table.mb_per_s[0] for table in tables)

@@ -1,11 +1,11 @@
-"""clean -> noisy: the SNR, the level and the room that were asked for."""
+"""clean -> noisy: the mixture has the SNR, the level and the room that were asked for."""
 
 import numpy as np
 import pytest
 
 from lib.audio import align, levels
 from lib.corpus import mix
-from lib.corpus.rooms import direct_path
+from lib.corpus.impulse_responses import direct_path
 
 RATE = 48_000
 
@@ -35,10 +35,8 @@ def test_noise_where_nobody_speaks_does_not_count(voice, noise):
     burst = noise * np.where(np.arange(2 * RATE) < 0.15 * RATE, 10.0, 1.0).astype(np.float32)
     on = np.abs(voice) > 0
     mixed = mix.mix(voice, burst, 10.0, scale=0.5)
-    assert (
-        abs(10 * np.log10(np.mean(mixed.speech[on] ** 2) / np.mean(mixed.noise[on] ** 2)) - 10)
-        < 0.1
-    )
+    measured = 10 * np.log10(np.mean(mixed.speech[on] ** 2) / np.mean(mixed.noise[on] ** 2))
+    assert abs(measured - 10) < 0.1
 
 
 def test_the_peak_of_noisy_is_the_scale_and_clean_gets_the_same_gain(voice, noise):
@@ -55,9 +53,8 @@ def test_a_room_leaves_the_direct_sound_in_place(voice, noise):
     assert room_lag == 100
     mixed = mix.mix(voice, noise, 60.0, 0.5, rir, early=10)
     gain = np.abs(mixed.clean).max() / np.abs(voice).max()
-    np.testing.assert_allclose(
-        mixed.clean, gain * voice, atol=1e-5
-    )  # the late reflection is no part of the target
+    # The late reflection is no part of the target.
+    np.testing.assert_allclose(mixed.clean, gain * voice, atol=1e-5)
     np.testing.assert_allclose(
         mixed.speech[1_900:], gain * (voice[1_900:] + 0.4 * voice[:-1_900]), atol=1e-5
     )
@@ -79,7 +76,7 @@ def test_silent_speech_and_silent_noise_are_refused(voice, noise):
         mix.mix(voice, noise[:10], 0.0, 0.5)
 
 
-def test_a_short_noise_goes_round_without_a_click():
+def test_a_short_noise_is_repeated_without_a_click():
     tone = np.sin(2 * np.pi * 100 * np.arange(10_000) / RATE)  # ends far from where it starts
     long = mix.loop(tone, 9_000, 30_000)
     assert len(long) == 30_000
@@ -88,12 +85,12 @@ def test_a_short_noise_goes_round_without_a_click():
     assert abs(tone[-1] - tone[0]) > 10 * steepest  # the seam that a plain repetition has
 
 
-def test_two_noises_at_once_keep_their_distance_and_the_snr(voice, noise):
+def test_a_second_noise_keeps_its_distance_and_the_snr_holds(voice, noise):
     other = np.random.default_rng(1).standard_normal(len(noise)).astype(np.float32)
-    both = mix.add_noise(noise, 7 * other, -6.0)
-    second = both - noise
+    total = mix.add_noise(noise, 7 * other, -6.0)
+    second = total - noise
     assert 20 * np.log10(second.std() / noise.std()) == pytest.approx(-6.0, abs=0.01)
-    mixed = mix.mix(voice, both, 10.0, 0.5)
+    mixed = mix.mix(voice, total, 10.0, 0.5)
     assert mix.snr_db(mixed.speech, mixed.noise) == pytest.approx(10.0, abs=0.01)
 
 
@@ -104,26 +101,24 @@ def test_a_band_limited_recording_holds_nothing_above_and_is_in_its_place(voice,
     hz = np.fft.rfftfreq(len(mixed.noisy), 1 / RATE)
     assert level[hz > 4_200].max() < level[hz < 3_600].mean() - 60
     assert align.lag(mixed.noisy, mixed.speech + mixed.noise).samples == 0
-    assert (
-        np.abs(np.fft.rfft(mixed.noise))[hz > 4_200].mean() > 1
-    )  # the parts and the target keep their band
+    # The parts and the target keep their band.
+    assert np.abs(np.fft.rfft(mixed.noise))[hz > 4_200].mean() > 1
 
 
 def test_a_clipped_recording_is_flat_at_its_peak_and_true_below(voice, noise):
     mixed = mix.mix(voice, noise, 5.0, 0.5, clip_db=6.0)
-    heard = mixed.speech + mixed.noise
+    unclipped = mixed.speech + mixed.noise
     assert np.abs(mixed.noisy).max() == pytest.approx(0.5, abs=1e-6)
-    assert np.abs(heard).max() == pytest.approx(0.5 * 10 ** (6 / 20), rel=1e-5)
-    below = np.abs(heard) < 0.49
-    np.testing.assert_array_equal(mixed.noisy[below], heard[below])
+    assert np.abs(unclipped).max() == pytest.approx(0.5 * 10 ** (6 / 20), rel=1e-5)
+    below = np.abs(unclipped) < 0.49
+    np.testing.assert_array_equal(mixed.noisy[below], unclipped[below])
     assert levels.clipped_share(mixed.noisy) > 0 == levels.clipped_share(mixed.clean)
 
 
 @pytest.mark.parametrize("clip_db", [0.0, 12.0])
 def test_a_target_never_passes_full_scale(voice, noise, clip_db):
-    opposite = (
-        -0.9 * voice + 0.01 * noise
-    )  # takes away most of the speech: noisy is far below clean
+    # This noise takes away most of the speech: noisy is far below clean.
+    opposite = -0.9 * voice + 0.01 * noise
     mixed = mix.mix(voice, opposite, 1.0, 0.9, clip_db=clip_db)
     assert np.abs(mixed.clean).max() <= 0.99 + 1e-6 and np.abs(mixed.noisy).max() < 0.9
     np.testing.assert_allclose(mixed.clean, mixed.gain * voice, atol=1e-6)

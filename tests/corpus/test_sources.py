@@ -1,66 +1,88 @@
-"""What is said of each file of any folder, before it is called clean."""
+"""Folders that are given, or the embedded corpus; files, speakers and copies at 48 kHz."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
-from signals import RATE, odd_and_bad_speech, voiced, write
+from signals import RATE, voiced, write
 
-from lib.audio.files import resample
-from lib.corpus import survey
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    root = tmp_path_factory.mktemp("mixed")
-    odd_and_bad_speech(root)
-    full = np.random.default_rng(0).standard_normal(2 * RATE) * np.resize(voiced(1), 2 * RATE)
-    full /= 2 * np.abs(full).max()
-    write(root / "fine.flac", full, subtype="PCM_24")
-    write(root / "dc.wav", full + 0.2, subtype="PCM_16")
-    write(root / "faint.wav", 0.002 * full, subtype="FLOAT")
-    write(root / "eight.wav", full, subtype="PCM_U8")
-    write(root / "slow_44k.aiff", resample(full, RATE, 44_100), 44_100, "PCM_16")
-    wide = resample(resample(full, RATE, 16_000), 16_000, RATE)
-    write(root / "was_16k.flac", wide, subtype="PCM_24")
-    write(root / "lossy.mp3", full)
-    table = survey.survey(root, "speech", bandwidth=True)
-    table["remark"] = survey.remarks(table)
-    return table.set_index(table.path.str.rpartition("/")[2])
+from lib.audio.files import info, read
+from lib.config.base import build
+from lib.config.prepare import Prepare
+from lib.corpus import demo, sources
 
 
-@pytest.mark.parametrize(
-    "name, container, codec, bits, rate, remark",
-    [
-        ("fine.flac", "FLAC", "PCM_24", 24, RATE, ""),
-        ("dc.wav", "WAV", "PCM_16", 16, RATE, "DC of +0.200"),
-        ("faint.wav", "WAV", "FLOAT", 32, RATE, "faint (-"),
-        ("eight.wav", "WAV", "PCM_U8", 8, RATE, ""),
-        ("slow_44k.aiff", "AIFF", "PCM_16", 16, 44_100, "at 44100 Hz"),
-        (
-            "was_16k.flac",
-            "FLAC",
-            "PCM_24",
-            24,
-            RATE,
-            "holds nothing above 7.8 kHz, as a rate of 16 kHz leaves it",
-        ),
-        ("lossy.mp3", "MP3", "MPEG_LAYER_III", np.nan, RATE, "lossy codec MPEG_LAYER_III"),
-        ("vorbis_44k.ogg", "OGG", "VORBIS", np.nan, 44_100, "lossy codec VORBIS"),
-        ("clipped.wav", "WAV", "PCM_16", 16, RATE, "of it is clipped"),
-        ("silent.wav", "WAV", "PCM_16", 16, RATE, "silent (peak"),
-        ("prompt_8k.wav", "WAV", "PCM_16", 16, 8_000, "holds nothing above"),
-    ],
-)
-def test_each_file_has_its_container_codec_depth_rate_and_remark(
-    files, name, container, codec, bits, rate, remark
-):
-    row = files.loc[name]
-    assert (row.container, row.codec, row.sample_rate) == (container, codec, rate)
-    assert row.bits == bits or (np.isnan(row.bits) and np.isnan(bits))
-    assert remark in row.remark and (remark or not row.remark)
+@pytest.fixture
+def embedded(monkeypatch, tmp_path):
+    """Stand-ins for the embedded corpus and the bank of rooms."""
+    folders = demo.DemoFolders(tmp_path / "speech", tmp_path / "noise", tmp_path / "rooms")
+    monkeypatch.setattr(demo, "make", lambda: folders)
+    monkeypatch.setattr(sources, "make_rooms", lambda: folders.rooms)
+    return folders
 
 
-def test_the_worst_by_each_criterion_come_first(files):
-    worst = survey.worst(files, 2).groupby("criterion").path.first().str.rpartition("/")[2]
-    assert worst["lowest bandwidth (Hz)"] == "prompt_8k.wav" and worst["strongest DC"] == "dc.wav"
-    assert worst["faintest (dBFS)"] == "faint.wav" and worst["shortest (s)"] == "short.wav"
-    assert worst["most clipped (share)"] == "clipped.wav"
+def test_each_folder_that_is_not_given_is_the_embedded_one(embedded, tmp_path):
+    assert sources.choose() == sources.Sources(*embedded)
+    mine = tmp_path / "mine"
+    assert sources.choose(str(mine)) == sources.Sources(mine, embedded.noise, embedded.rooms)
+    assert sources.choose("", "", str(mine)) == sources.Sources(
+        embedded.speech, embedded.noise, mine
+    )
+
+
+def test_nothing_is_synthesised_where_all_folders_are_given(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "make", lambda: pytest.fail("the embedded corpus was made"))
+    monkeypatch.setattr(sources, "make_rooms", lambda: pytest.fail("rooms were made"))
+    folder = str(tmp_path)
+    assert sources.choose(folder, folder, folder) == sources.Sources(*[tmp_path] * 3)
+
+
+def test_a_relative_folder_counts_from_where_the_command_was_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert sources.choose("speech", "noise", "rooms").speech == tmp_path / "speech"
+
+
+def test_recorded_pairs_are_read_from_two_folders_or_from_that_of_the_csv(tmp_path):
+    for name in ("clean", "noisy"):
+        (tmp_path / name).mkdir()
+    folders = {"speech_dir": str(tmp_path / "clean"), "noisy_dir": str(tmp_path / "noisy")}
+    given = sources.from_parameters(build(Prepare, folders))
+    assert given == sources.Sources(tmp_path / "clean", noisy=tmp_path / "noisy")
+    (tmp_path / "pairs.csv").write_text("clean,noisy\n")
+    given = sources.from_parameters(build(Prepare, {"pairs_csv": str(tmp_path / "pairs.csv")}))
+    assert given == sources.Sources(tmp_path, noisy=tmp_path)
+
+
+def test_files_are_found_by_pattern_in_the_order_of_their_names(tmp_path):
+    for name in ("b/2.wav", "a/1.flac", "a/2.wav", ".hidden/3.wav"):
+        write(tmp_path / name, voiced(0.1))
+    (tmp_path / "a" / "notes.txt").write_text("no audio")
+    assert sources.find_files(tmp_path, "speech") == ["a/1.flac", "a/2.wav", "b/2.wav"]
+    assert sources.find_files(tmp_path, "speech", "*/2.*") == ["a/2.wav", "b/2.wav"]
+    with pytest.raises(ValueError, match=r"no noise files in it \(looked for c/\* with"):
+        sources.find_files(tmp_path, "noise", "c/*")
+
+
+def test_a_path_without_a_speaker_is_refused():
+    with pytest.raises(ValueError, match=r"speaker_pattern = 'reader_.*every path must name"):
+        sources.speaker_of("a.wav", Path("anna"), r"reader_(\d+)")
+
+
+def test_another_rate_is_copied_at_48_khz_once(tmp_path):
+    slow = write(tmp_path / "slow.wav", voiced(1.0, 3, 16_000), 16_000)
+    right = write(tmp_path / "right.wav", voiced(1.0), subtype="PCM_24")
+    same, copy = sources.at_48_khz([right, slow])
+    assert same == right and info(copy).sample_rate == RATE
+    time = copy.stat().st_mtime_ns
+    assert sources.at_48_khz([slow]) == [copy] and copy.stat().st_mtime_ns == time
+    np.testing.assert_allclose(read(copy), read(slow, RATE), atol=1e-6)
+
+
+def test_a_file_that_changed_gets_another_copy(tmp_path):
+    stereo = np.stack([voiced(0.2), voiced(0.2, 1)], axis=1)
+    path = write(tmp_path / "stereo.wav", stereo)
+    (first,) = sources.at_48_khz([path])
+    assert info(first).channels == 1
+    write(path, stereo[: RATE // 10])
+    (second,) = sources.at_48_khz([path])
+    assert second != first and info(second).n_samples == RATE // 10

@@ -1,4 +1,4 @@
-"""Pairs are measured again from their files, by rules that were written twice."""
+"""Pairs are measured again from their files, by another meter where there is one."""
 
 import os
 import shutil
@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from signals import RATE, good_sources
+from corpus.preparing import prepare as prepare_corpus
+from signals import RATE
 
 from lib.audio import files
 from lib.config.base import build
 from lib.config.prepare import Prepare
 from lib.corpus import plan, sources, verify
 from lib.corpus.manifest import corpus_folder, read, sha256
-from lib.corpus.render import render, render_mixture
+from lib.corpus.mixed_pairs import mix_row
 from lib.deepfilter.grid import erb_widths
 from lib.evaluation import timbre
 
 
 def active_speech_snr_db(speech, noise):
-    """An SNR meter of its own: power in steps of 5 ms over 20 ms, frames within 40 dB of the loudest, by plain loops of numpy."""
+    """Another SNR meter: frames of 20 ms every 5 ms, those within 40 dB of the loudest."""
     steps = len(speech) // 240
 
     def powers(signal):
@@ -34,40 +35,23 @@ def active_speech_snr_db(speech, noise):
     return 10 * np.log10(loud[counts].mean() / powers(noise)[counts].mean())
 
 
-def prepare(root, corpus, **given):
-    defaults = {
-        "corpus": corpus,
-        "items_per_utterance": 3,
-        "n_processes": 1,
-        "p_reverb": 0.5,
-        "p_second_noise": 0.3,
-    }
-    p = build(Prepare, defaults | given)
-    folders = sources.choose(
-        root / "speech", root / "noise", given.get("rir_dir") or root / "rooms"
-    )
-    return folders, render(corpus, plan.draw(p, folders), folders, p.n_processes)
+def prepare(root, corpus, **options):
+    """Folders and manifest of a corpus with many faults."""
+    defaults = {"items_per_utterance": 3, "p_second_noise": 0.3}
+    return prepare_corpus(root, corpus, **defaults | options)[1:]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return good_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture(scope="module")
-def made(root):
+def verified(root):
     return prepare(root, "verified", p_lowpass=0.2, p_clip=0.2)
 
 
-def test_every_pair_has_the_snr_that_it_claims_by_another_meter(made):
-    folders, manifest = made
-    assert (
-        (manifest.lowpass_hz > 0).any()
-        and (manifest.clip_db > 0).any()
-        and (manifest.second_noise_path != "").any()
-    )
-    parts = [render_mixture(row, folders) for row in manifest.itertuples()]
-    achieved = np.array([active_speech_snr_db(made.speech, made.noise) for made in parts])
+def test_every_pair_has_the_snr_that_it_claims_by_another_meter(verified):
+    folders, manifest = verified
+    assert (manifest.lowpass_hz > 0).any() and (manifest.clip_db > 0).any()
+    assert (manifest.second_noise_path != "").any()
+    mixtures = [mix_row(row, folders) for row in manifest.itertuples()]
+    achieved = np.array([active_speech_snr_db(each.speech, each.noise) for each in mixtures])
     assert np.abs(achieved - manifest.snr_db).max() < 0.5
 
 
@@ -77,40 +61,35 @@ def test_every_pair_has_the_snr_that_it_claims_by_another_meter(made):
 def test_real_speech_has_the_snr_that_it_claims_by_another_meter(root):
     real = Path(os.environ["RETIMBRE_AUDIO"])
     given = sources.Sources(real / "speech", real / "noise", root / "rooms")
-    p = build(
-        Prepare,
-        {"n_processes": 2, "items_per_utterance": 1, "p_reverb": 0.3, "p_second_noise": 0.3},
-    )
-    parts = [
-        (row.snr_db, render_mixture(row, given)) for row in plan.draw(p, given).rows.itertuples()
-    ]
-    errors = [active_speech_snr_db(made.speech, made.noise) - snr_db for snr_db, made in parts]
+    options = {"items_per_utterance": 1, "p_reverb": 0.3, "p_second_noise": 0.3}
+    p = build(Prepare, {"n_processes": 2} | options)
+    errors = []
+    for row in plan.draw(p, given).rows.itertuples():
+        mixture = mix_row(row, given)
+        errors.append(active_speech_snr_db(mixture.speech, mixture.noise) - row.snr_db)
     assert np.abs(errors).max() < 0.5, pd.Series(errors).describe()
 
 
-def test_what_was_claimed_is_measured(made):
-    measured = verify.measure("verified", made[1])
+def test_measured_snr_and_lags_are_those_that_the_manifest_claims(verified):
+    measured = verify.measure("verified", verified[1])
     assert measured.snr_error_db.abs().max() < 0.01 and (measured.problem == "").all()
     assert (verify.gate_misses(measured, 0.5, 0.5, 0.5, -60.0) == "").all()
-    sure = verify.unsure_lags(measured).index
-    assert (measured.df_lag_ms.drop(sure) == 0).all() and (
-        measured.room_lag_ms.drop(sure) == 0
-    ).all()
+    sure = measured.drop(verify.unsure_lags(measured).index)
+    assert (sure.df_lag_ms == 0).all() and (sure.room_lag_ms == 0).all()
 
 
 @pytest.fixture
-def spoilt(made):
-    """A copy whose files may be broken."""
+def spoilt(verified):
+    """A copy whose files may be broken: its folder, its manifest, the row with the surest lag."""
     target = corpus_folder("spoilt")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(corpus_folder("verified"), target)
-    sure = made[1].sort_values("df_lag_confidence")
-    return target, made[1], sure.iloc[-1]
+    manifest = verified[1]
+    return target, manifest, manifest.sort_values("df_lag_confidence").iloc[-1]
 
 
-def broken(target, row, name, change):
-    signal = files.read(target / row[name])
-    files.write(target / row[name], change(signal), RATE)
+def rewrite(path, change):
+    files.write(path, change(files.read(path)), RATE)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +108,9 @@ def broken(target, row, name, change):
         ("clean", lambda x: 3e-4 * x, "clean at -"),
     ],
 )
-def test_a_pair_that_was_spoilt_is_named_with_what_it_misses_and_no_other(
-    spoilt, name, change, says
-):
+def test_only_the_pair_that_was_spoilt_is_named_with_what_it_misses(spoilt, name, change, says):
     target, manifest, row = spoilt
-    broken(target, row, name, change)
+    rewrite(target / row[name], change)
     lines = verify.gate_misses(verify.measure("spoilt", manifest), 0.5, 0.5, 0.5, -60.0)
     lines.index = manifest.id[manifest.verdict == "ok"].to_numpy()
     assert says in lines[row.id], lines[row.id]
@@ -150,8 +127,14 @@ def test_identical_files_are_named(spoilt, source, says):
     assert says in measured.problem[row.id]
 
 
-def test_a_corpus_that_was_moved_works_and_says_what_it_cannot_measure(made, root, tmp_path):
-    _, manifest = made
+def test_a_swapped_file_is_an_snr_that_is_off(spoilt):
+    target, manifest, row = spoilt
+    shutil.copy(target / row["clean"], target / row["noisy"])
+    misses = verify.gate_misses(verify.measure("spoilt", manifest), 0.5, 0.5, 0.5, -60.0)
+    assert "SNR off by" in misses[manifest.id.tolist().index(row.id)]
+
+
+def test_a_corpus_that_was_moved_works_and_says_what_it_cannot_measure(root, tmp_path):
     shutil.copytree(root, tmp_path / "sources")
     prepare(tmp_path / "sources", "to_be_moved", items_per_utterance=1)
     before = sha256("to_be_moved")
@@ -159,11 +142,8 @@ def test_a_corpus_that_was_moved_works_and_says_what_it_cannot_measure(made, roo
     shutil.rmtree(tmp_path / "sources")
     manifest = read("moved")
     measured = verify.measure("moved", manifest)
-    assert (
-        sha256("moved") == before
-        and measured.achieved_snr_db.isna().all()
-        and (measured.problem == "").all()
-    )
+    assert sha256("moved") == before
+    assert measured.achieved_snr_db.isna().all() and (measured.problem == "").all()
     assert (verify.gate_misses(measured, 0.5, 0.5, 0.5, -60.0) == "").all()
 
 
@@ -184,10 +164,8 @@ def test_the_timbre_profile_finds_what_was_taken_of_each_band(spoilt):
     assert (profile.low <= profile["median"]).all() and (profile["median"] <= profile.high).all()
 
 
-def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(made):
-    _, manifest = made
-    narrow = manifest.head(2).assign(bandwidth_hz=7_000.0)
-    widths = np.cumsum(erb_widths()) * 50
-    assert set(timbre.measure("verified", narrow).band) == set(
-        range(int((widths - 50 <= 7_007).sum()))
-    )
+def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(verified):
+    narrow = verified[1].head(2).assign(bandwidth_hz=7_000.0)
+    edges = np.cumsum(erb_widths()) * 50
+    bands = range(int((edges - 50 <= 7_007).sum()))
+    assert set(timbre.measure("verified", narrow).band) == set(bands)

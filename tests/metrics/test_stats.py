@@ -10,15 +10,13 @@ from lib.metrics import stats
     "restored, enhanced, clean, share",
     [
         ([2.0, 2.0], [1.0, 1.0], [3.0, 3.0], 0.5),
-        ([4.0], [8.0], [0.0], 0.5),  # a distance: lower is better
+        # a distance: lower is better
+        ([4.0], [8.0], [0.0], 0.5),
         ([0.5], [1.0], [3.0], -0.25),
-        ([1.0, 5.0], [1.0, 1.0], [2.0, 9.0], 4 / 9),  # a ratio of means, not the mean ratio 0.25
-        (
-            [2.0, np.nan, 7.0],
-            [1.0, 1.0, np.nan],
-            [3.0, 3.0, 3.0],
-            0.5,
-        ),  # missing in one: left out of all
+        # a ratio of means, not the mean ratio 0.25
+        ([1.0, 5.0], [1.0, 1.0], [2.0, 9.0], 4 / 9),
+        # missing in one: left out of all
+        ([2.0, np.nan, 7.0], [1.0, 1.0, np.nan], [3.0, 3.0, 3.0], 0.5),
     ],
 )
 def test_gap_closed_is_a_ratio_of_means(restored, enhanced, clean, share):
@@ -38,9 +36,22 @@ def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases():
         for seed in range(400)
     ]
     assert np.mean([low < 3.0 < high for low, high in intervals]) == pytest.approx(0.94, abs=0.03)
-    assert np.mean([high - low for low, high in intervals]) == pytest.approx(
-        2 * 1.96 * 2 / np.sqrt(50), rel=0.05
-    )
+    width = np.mean([high - low for low, high in intervals])
+    assert width == pytest.approx(2 * 1.96 * 2 / np.sqrt(50), rel=0.05)
+
+
+@pytest.mark.parametrize("n", [2, 40, 300])
+def test_the_interval_holds_the_quantiles_of_all_resamples_whatever_the_batch(n, monkeypatch):
+    values = np.random.default_rng(n).normal(size=n)
+    drawn = np.random.default_rng(7).integers(n, size=(500, n))
+    expected = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    for batch_size in (1, 7, 1000):
+        monkeypatch.setattr(stats, "BATCH_SIZE", batch_size)
+        assert stats.bootstrap_interval(values, 7, n_bootstrap=500) == pytest.approx(expected)
+
+
+def test_a_single_value_is_its_own_interval():
+    assert stats.bootstrap_interval([3.1, np.nan], seed=0) == (3.1, 3.1)
 
 
 def test_the_bootstrap_repeats_from_its_seed_and_leaves_missing_values_out():
@@ -49,3 +60,15 @@ def test_the_bootstrap_repeats_from_its_seed_and_leaves_missing_values_out():
     assert interval == stats.bootstrap_interval([*values, np.nan], seed=1)
     assert interval != stats.bootstrap_interval(values, seed=2)
     assert np.isnan(stats.bootstrap_interval([np.nan], seed=0)).all()
+
+
+def test_differences_that_all_point_one_way_have_the_p_value_of_as_many_coins():
+    assert stats.signed_rank(np.arange(1.0, 9.0)) == pytest.approx(2 / 2**8)
+    assert stats.signed_rank([1.0, -1.0, 2.0, -2.0]) == 1.0
+    assert np.isnan(stats.signed_rank([0.0, 0.0, np.nan]))
+
+
+def test_holm_multiplies_the_smallest_p_value_by_the_number_of_tests():
+    corrected = stats.holm([0.5, 0.001, 0.02, np.nan])
+    assert corrected[:3] == pytest.approx([0.5, 0.003, 0.04]) and np.isnan(corrected[3])
+    assert stats.holm([0.6, 0.7]).tolist() == [1.0, 1.0]

@@ -1,4 +1,4 @@
-"""The same work in this process, in two, on a Dask cluster, and killed in between: the same bytes."""
+"""The same work in this process, in two, on a Dask cluster, and after kills: the same bytes."""
 
 import os
 import signal
@@ -19,11 +19,15 @@ from lib.runtime import parallel
 
 RENDER = """
 import sys
-from lib import pairs, params, plan, sources
+from lib.config.base import build
+from lib.config.prepare import Prepare
+from lib.corpus import plan, sources
+from lib.corpus.render import render
+
 root, corpus, n_processes = sys.argv[1:]
-p = params.build(params.Prepare, {"corpus": corpus, "items_per_utterance": 6, "n_processes": int(n_processes)})
-given = sources.choose(f"{root}/speech", f"{root}/noise", f"{root}/rooms")
-pairs.render(corpus, plan.draw(p, given), given, p.n_processes)
+p = build(Prepare, {"corpus": corpus, "items_per_utterance": 6, "n_processes": int(n_processes)})
+folders = sources.choose(f"{root}/speech", f"{root}/noise", f"{root}/rooms")
+render(corpus, plan.draw(p, folders), folders, p.n_processes)
 """
 
 
@@ -46,9 +50,9 @@ def expected(root):
     subprocess.run(
         [sys.executable, "-c", RENDER, root, "whole", "1"], check=True, capture_output=True
     )
-    found = contents("whole")
-    assert len(found) > 3 * 50
-    return found
+    files = contents("whole")
+    assert len(files) > 3 * 50
+    return files
 
 
 def test_killed_three_times_and_resumed_it_is_the_same_corpus(root, expected):
@@ -56,8 +60,10 @@ def test_killed_three_times_and_resumed_it_is_the_same_corpus(root, expected):
     for n_done, n_processes in ((1, "1"), (2, "2"), (3, "2")):
         process = subprocess.Popen(
             [sys.executable, "-c", RENDER, root, "killed", n_processes],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         while len(list(rows.glob("*.csv"))) < n_done:
             assert process.poll() is None
             time.sleep(0.01)
@@ -95,12 +101,12 @@ def test_workers_end_with_a_process_that_was_killed_alone(root):
 
 def test_a_dask_cluster_makes_the_same_corpus_and_wrong_ones_are_refused(root, expected):
     p = build(Prepare, {"items_per_utterance": 6, "n_processes": 1})
-    given = sources.choose(root / "speech", root / "noise", root / "rooms")
-    drawn = plan.draw(p, given)
+    folders = sources.choose(root / "speech", root / "noise", root / "rooms")
+    drawn = plan.draw(p, folders)
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as cluster:
-        render("dask", drawn, given, dask_address=cluster.scheduler_address)
+        render("dask", drawn, folders, dask_address=cluster.scheduler_address)
         with pytest.raises(ZeroDivisionError):
             list(parallel.each(divmod, [(1, 0)], "nothing", dask_address=cluster.scheduler_address))
     assert contents("dask") == expected
@@ -118,14 +124,14 @@ def test_a_dask_cluster_makes_the_same_corpus_and_wrong_ones_are_refused(root, e
 def test_two_preparations_of_one_corpus_do_not_work_at_once(root):
     from filelock import FileLock
 
-    given = sources.choose(root / "speech", root / "noise", root / "rooms")
-    drawn = plan.draw(build(Prepare, {"n_processes": 1}), given)
+    folders = sources.choose(root / "speech", root / "noise", root / "rooms")
+    drawn = plan.draw(build(Prepare, {"n_processes": 1}), folders)
     manifest.corpus_folder("busy").mkdir(parents=True)
     with (
         FileLock(manifest.corpus_folder("busy") / ".lock"),
         pytest.raises(ValueError, match="another preparation of this corpus"),
     ):
-        render("busy", drawn, given)
+        render("busy", drawn, folders)
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])

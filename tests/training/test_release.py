@@ -1,4 +1,7 @@
-"""The shipped weights: small, in float16, with their origin; as stored they restore what their checkpoint restores."""
+"""The shipped weights: small, in float16, with their origin.
+
+As stored they restore what their checkpoint restores.
+"""
 
 import os
 import sys
@@ -19,7 +22,8 @@ from lib.inference.restorer import load_generator, restore_signal
 from lib.metrics.lsd import lsd_db
 from lib.models.pretrained import WEIGHTS, load_weights, weights_info
 from lib.tracking import session
-from lib.training import checkpoints, release
+from lib.training import release
+from lib.training.checkpoints import Checkpoints
 from lib.training.learner import Learner
 from lib.training.release import MAX_BYTES, main, write_weights
 from lib.training.state import TrainState
@@ -31,8 +35,8 @@ def checkpoint(tmp_path):
     learner = Learner(p, 1, "cpu")
     with torch.no_grad():
         learner.average.head.weight.mul_(30)
-    keeper = checkpoints.Checkpoints(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
-    keeper.save(TrainState(epoch=7), ["best.pt"])
+    checkpoints = Checkpoints(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
+    checkpoints.save(TrainState(epoch=7), ["best.pt"])
     return tmp_path / "best.pt", learner
 
 
@@ -48,7 +52,7 @@ def test_stored_weights_restore_what_the_checkpoint_restores_to_16_bits(checkpoi
     assert np.abs(outputs[0] - enhanced).max() > 1e-3
 
 
-def test_the_file_tells_what_made_it(checkpoint, tmp_path):
+def test_the_file_says_what_made_it(checkpoint, tmp_path):
     path = write_weights(checkpoint[0], tmp_path / "small.safetensors", run="r1")
     about = weights_info(path)
     assert about["params"]["channels"] == 8 and about["origin"]["run"] == "r1"
@@ -57,21 +61,21 @@ def test_the_file_tells_what_made_it(checkpoint, tmp_path):
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}
 
 
-def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_told(
+def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_given(
     checkpoint, tmp_path, monkeypatch, capsys
 ):
     run, _ = session.start("train", Train, {"channels": 8, "hidden": 32})
     (tmp_path / "last.pt").write_bytes(checkpoint[0].read_bytes())
     run.file(tmp_path / "last.pt", "checkpoints")
     run.finish()
-    monkeypatch.setattr(release, "WEIGHTS", tmp_path / "mine.safetensors")
-    monkeypatch.setattr(sys, "argv", ["ship", run.id, "--checkpoint", "last"])
+    monkeypatch.setattr(release, "WEIGHTS", tmp_path / "stored.safetensors")
+    monkeypatch.setattr(sys, "argv", ["release", run.id, "--checkpoint", "last"])
     main()
     assert f"epoch 7 of run {run.id}" in capsys.readouterr().out
-    assert weights_info(tmp_path / "mine.safetensors")["origin"]["kept_as"] == "last"
+    assert weights_info(tmp_path / "stored.safetensors")["origin"]["kept_as"] == "last"
 
 
-def test_what_does_not_fit_is_refused(checkpoint, tmp_path, monkeypatch):
+def test_weights_that_are_too_large_and_other_files_are_refused(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(release, "MAX_BYTES", 1_000)
     with pytest.raises(ValueError, match=r"best.pt: 0.\d MB as float16, expected at most 0 MB"):
         write_weights(checkpoint[0], tmp_path / "x.safetensors")
@@ -88,7 +92,7 @@ def test_a_weight_beyond_float16_is_named(checkpoint, tmp_path):
         write_weights(tmp_path / "large.pt", tmp_path / "x.safetensors")
 
 
-def test_the_shipped_weights_are_light_and_tell_what_made_them():
+def test_the_shipped_weights_are_light_and_say_what_made_them():
     generator, about = load_weights(), weights_info()
     assert sum(weight.numel() for weight in generator.parameters()) <= 2_000_000
     assert WEIGHTS.stat().st_size <= MAX_BYTES
@@ -115,9 +119,11 @@ def test_the_shipped_weights_bring_spectra_of_a_voice_they_never_heard_nearer_to
     )
     generator, gains = load_weights(), []
     for path in speech:
-        made = mix.mix(clean := files.read(path, 48_000), noise[: len(clean)], 10.0, 0.9)
-        enhanced = enhance(made.noisy)
-        restored = restore_signal(generator, enhanced, made.noisy)
+        clean = files.read(path, 48_000)
+        mixture = mix.mix(clean, noise[: len(clean)], 10.0, 0.9)
+        enhanced = enhance(mixture.noisy)
+        restored = restore_signal(generator, enhanced, mixture.noisy)
         limits = 48_000, bandwidth_hz(clean, 48_000)
-        gains.append(lsd_db(restored, made.clean, *limits) / lsd_db(enhanced, made.clean, *limits))
+        distances = [lsd_db(signal, mixture.clean, *limits) for signal in (restored, enhanced)]
+        gains.append(distances[0] / distances[1])
     assert np.mean(gains) < 0.96

@@ -1,0 +1,128 @@
+"""Which recordings become which files, and what became of each of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lib.audio import files
+from lib.inference.target_file import choose_format
+
+
+class Job(NamedTuple):
+    """One recording that is to be restored."""
+
+    source: Path
+    target: Path
+    noisy: Path | None = None  # the noisy original of a source that is enhanced already
+
+
+class Outcome(NamedTuple):
+    """What became of one job."""
+
+    source: str
+    target: str
+    seconds: float = 0.0  # length of the recording
+    took_s: float = 0.0
+    n_clipped: int = 0  # samples beyond full scale, which an integer format cannot hold
+    problem: str = ""  # why there is no target; empty if there is one
+
+
+def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job]:
+    """The jobs for a file, or for each audio file below a folder.
+
+    Args:
+        source: a file, or a folder of any depth.
+        target: the file to write, or the folder that gets the same tree; a file may go into a
+            folder that exists.
+        noisy: the noisy originals of sources that are enhanced already, in the same tree.
+
+    Raises:
+        ValueError: there is no audio file, or one path is a file and another is a folder.
+    """
+    if not source.exists():
+        raise ValueError(f"{source}: no such file or folder")
+    # A restored file would stand beside the recordings, or take the place of one.
+    if source.is_dir() and source.resolve() == target.resolve():
+        raise ValueError(f"{target}: is the source itself; name another folder")
+    if noisy and noisy.is_dir() != source.is_dir():
+        kind = "folder" if source.is_dir() else "file"
+        raise ValueError(f"{noisy}: expected a {kind}, as {source} is one")
+    if source.is_file():
+        return [Job(source, target / source.name if target.is_dir() else target, noisy)]
+    if target.is_file():
+        raise ValueError(f"{target}: is a file, expected a folder, as {source} is one")
+    # The target may lie inside the source: a second run must not restore what the first one wrote.
+    inside = target.resolve()
+    paths = [path for path in files.find(source) if not path.resolve().is_relative_to(inside)]
+    if not paths:
+        raise ValueError(f"{source}: no audio files ({', '.join(sorted(files.SUFFIXES))})")
+    # The same relative path in all three folders.
+    names = [path.relative_to(source) for path in paths]
+    return [Job(source / name, target / name, noisy and noisy / name) for name in names]
+
+
+def check_job(job: Job, overwrite: bool) -> files.Info:
+    """The source's header, after every check that needs no work.
+
+    Raises:
+        AudioError: a file is no audio, or the source holds no samples.
+        ValueError: the target is the source, exists or has a format that cannot be written, or
+            `noisy` differs from the source in rate, channels or length.
+    """
+    info = files.info(job.source)
+    if not info.n_samples:
+        raise files.AudioError(f"{job.source}: holds no samples")
+    # Not even with `overwrite`: the recording would be lost.
+    if job.source.resolve() == job.target.resolve():
+        raise ValueError(f"{job.target}: is the source itself; name another target")
+    if job.target.exists() and not overwrite:
+        raise ValueError(f"{job.target}: exists; overwrite replaces it")
+    # Raises now for a format that cannot be written, and not after minutes of work.
+    choose_format(job.target, info)
+    if job.noisy and _size(noisy_info := files.info(job.noisy)) != _size(info):
+        raise ValueError(
+            f"{job.noisy}: {noisy_info.sample_rate} Hz, {noisy_info.channels} channels, "
+            f"{noisy_info.n_samples} samples; expected {info.sample_rate} Hz, {info.channels}, "
+            f"{info.n_samples}, as {job.source.name} has"
+        )
+    return info
+
+
+def done(job: Job, info: files.Info, took_s: float, n_clipped: int) -> Outcome:
+    """The outcome of a job whose target is written."""
+    return Outcome(str(job.source), str(job.target), info.duration, took_s, n_clipped)
+
+
+def failed(job: Job, error: Exception) -> Outcome:
+    """The outcome of a job without a target; its problem names the source.
+
+    >>> failed(Job(Path("a.wav"), Path("b.wav")), ValueError("disk full")).problem
+    'a.wav: disk full'
+    """
+    text = str(error)
+    # Messages of `lib.audio.files` name the file already.
+    problem = text if str(job.source) in text else f"{job.source}: {text}"
+    return Outcome(str(job.source), str(job.target), problem=problem)
+
+
+def report(outcomes: Sequence[Outcome]) -> str:
+    """A line for each problem, then how many recordings were restored and how fast.
+
+    >>> print(report([Outcome("a.wav", "b.wav", 60.0, 5.0, n_clipped=2)]))
+    b.wav: 2 samples were beyond full scale and are clipped
+    1 of 1 restored, 60.0 s in 5.0 s
+    """
+    restored = [outcome for outcome in outcomes if not outcome.problem]
+    lines = [f"not restored: {outcome.problem}" for outcome in outcomes if outcome.problem]
+    for outcome in restored:
+        if outcome.n_clipped:
+            clipped = f"{outcome.n_clipped} samples were beyond full scale and are clipped"
+            lines.append(f"{outcome.target}: {clipped}")
+    seconds = sum(outcome.seconds for outcome in restored)
+    took_s = sum(outcome.took_s for outcome in restored)
+    speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
+    return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}"])
+
+
+def _size(info: files.Info) -> tuple[int, int, int]:
+    return info.sample_rate, info.channels, info.n_samples

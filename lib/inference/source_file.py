@@ -1,0 +1,38 @@
+"""Reading a recording, whole or block by block: float32 `[T, C]`; missing samples and NaN raise."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lib.audio.files import AudioError
+
+
+def read_whole(path: Path) -> np.ndarray:
+    """All samples of a file, `[T, C]`. Raises `AudioError` if some are missing or not finite."""
+    with soundfile.SoundFile(path) as file:
+        return _checked(path, file.read(dtype="float32", always_2d=True), file.frames)
+
+
+def read_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, bool]]:
+    """Blocks `[n, C]` of at most `seconds`, and whether the block is the last one.
+
+    Raises `AudioError` at a block in which samples are missing or not finite.
+    """
+    with soundfile.SoundFile(path) as file:
+        # What the header promises: a truncated file holds less, which `_checked` finds.
+        n_left = file.frames
+        while n_left > 0:
+            n_samples = min(n_left, round(seconds * file.samplerate))
+            block = file.read(n_samples, dtype="float32", always_2d=True)
+            n_left -= n_samples
+            yield _checked(path, block, n_samples), n_left <= 0
+
+
+def _checked(path: Path, block: np.ndarray, n_samples: int) -> np.ndarray:
+    if n_missing := n_samples - len(block):
+        raise AudioError(f"{path}: {n_missing} of its samples cannot be read: truncated?")
+    if n_bad := np.count_nonzero(~np.isfinite(block)):
+        raise AudioError(f"{path}: {n_bad} samples are NaN or infinite")
+    return block

@@ -1,0 +1,86 @@
+"""Writing a restored recording in the container, codec and tags of its source."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lib.audio import files
+
+CONTAINERS = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}  # by suffix
+WAV_CONTAINERS = ("WAV", "WAVEX", "RF64")  # all have the suffix .wav
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
+FLOAT_CODECS = ("FLOAT", "DOUBLE")  # codecs that hold samples beyond full scale
+# libsndfile's Vorbis encoder crashes when it gets millions of samples in one call.
+WRITE_LENGTH = 16_384
+
+
+def choose_format(target: Path, source: files.Info) -> tuple[str, str]:
+    """Container and codec for `target`: the suffix gives the container, the source the codec.
+
+    A container that cannot hold the source's codec gets its own default codec.
+
+    Raises:
+        ValueError: libsndfile does not write such a file, or Opus does not hold the sample rate.
+
+    >>> choose_format(Path("restored.flac"), files.Info("WAV", "PCM_24", 48_000, 1, 480))
+    ('FLAC', 'PCM_24')
+    """
+    suffix = target.suffix[1:].upper()
+    container = CONTAINERS.get(suffix, suffix)
+    if suffix == "OPUS" and source.codec != "OPUS":
+        if source.sample_rate not in OPUS_RATES:
+            raise ValueError(
+                f"{target}: Opus holds {', '.join(map(str, OPUS_RATES))} Hz, "
+                f"but the source {source.sample_rate}; use .ogg"
+            )
+        return container, "OPUS"
+    if container == source.container or (container == "WAV" and source.container in WAV_CONTAINERS):
+        return source.container, source.codec
+    if container not in soundfile.available_formats():
+        raise ValueError(
+            f"{target}: libsndfile does not write this format; use .wav, .flac, .ogg or another"
+        )
+    if soundfile.check_format(container, source.codec):
+        return container, source.codec
+    return container, soundfile.default_subtype(container)
+
+
+def write(target: Path, source: Path, info: files.Info, blocks: Iterable[np.ndarray]) -> int:
+    """Write blocks `[n, C]` to `target`, which appears whole or not at all.
+
+    Args:
+        source: the recording that gives the tags (title, artist, ...).
+        info: the source's header.
+
+    Returns: the number of samples beyond full scale, which an integer or lossy codec clips.
+    """
+    container, codec = choose_format(target, info)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A hidden file beside the target: the same disk, so that the rename is atomic.
+    unfinished, n_clipped = target.with_name(f".{target.name}.part"), 0
+    form = (info.sample_rate, info.channels, codec)
+    try:
+        with soundfile.SoundFile(unfinished, "w", *form, format=container) as file:
+            # Before the samples: some containers hold tags in front of them.
+            _copy_tags(source, file)
+            for block in blocks:
+                if codec not in FLOAT_CODECS:
+                    n_clipped += int(np.count_nonzero(np.abs(block) > 1))
+                    block = block.clip(-1, 1)
+                for start in range(0, len(block), WRITE_LENGTH):
+                    file.write(block[start : start + WRITE_LENGTH])
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return n_clipped
+
+
+def _copy_tags(source: Path, target: soundfile.SoundFile) -> None:
+    with soundfile.SoundFile(source) as file:
+        tags = file.copy_metadata()
+    for name, text in tags.items():
+        with suppress(soundfile.LibsndfileError):  # the container has no such tag
+            setattr(target, name, text)

@@ -1,0 +1,87 @@
+"""The notebook that is running: where it is saved, and the command that started it."""
+
+import os
+import re
+import shlex
+import sys
+from glob import glob
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from lib import REPO
+from lib.runtime.kernel import kernel
+
+
+class Notebook(NamedTuple):
+    """How a notebook, or a script in its place, was started.
+
+    Attributes:
+        path: file that the notebook is saved to as it is executed; None if that is not known.
+        params_files: files that papermill got with `-f`.
+        command: what was typed; "" in JupyterLab.
+    """
+
+    path: Path | None = None
+    params_files: tuple[str, ...] = ()
+    command: str = ""
+
+
+def running_notebook() -> Notebook:
+    """The notebook that this is called in, as papermill's command line or JupyterLab names it."""
+    if kernel() is None:
+        return Notebook(command=_command(Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]))
+    if started := _papermill():
+        process, words = started
+        options = _papermill_options(words)
+        path = _output_path(process, options, kernel().user_ns)
+        return Notebook(path, options["parameters_file"], _command("papermill", *words))
+    page = Path(os.environ.get("JPY_SESSION_NAME", "")).absolute()  # set by JupyterLab
+    return Notebook(page if page.is_file() else None)
+
+
+def _command(*words: str) -> str:
+    return shlex.join(word.removeprefix(f"{REPO}/") for word in words)
+
+
+def _papermill() -> tuple[psutil.Process, list[str]] | None:
+    """The papermill that started this kernel, and the words behind it on its command line."""
+    try:
+        parent = psutil.Process().parent()
+        words = parent.cmdline() if parent else []
+    except psutil.Error:
+        return None
+    stems = [Path(word).stem for word in words]
+    return (parent, words[stems.index("papermill") + 1 :]) if "papermill" in stems else None
+
+
+def _papermill_options(words: list[str]) -> dict[str, Any]:
+    """What papermill's own command line reads in `words`."""
+    from papermill.cli import papermill
+
+    return papermill.make_context("papermill", list(words), resilient_parsing=True).params
+
+
+def _output_path(
+    process: psutil.Process, options: dict[str, Any], namespace: dict[str, Any]
+) -> Path | None:
+    """Papermill's output file, which it has saved before it executes the first cell.
+
+    The name may be a template such as `out_{epochs}_{pm[run_uuid]}.ipynb`. The kernel's namespace
+    holds the parameters; the parts `{pm[...]}` are known to papermill alone. Of several files that
+    fit the newest is taken.
+    """
+    name = options["output_path"]
+    if name in (None, "", "-"):
+        return None
+    name = re.sub(
+        r"\{(\w+)[^{}]*\}",
+        lambda field: "*" if field[1] == "pm" else field[0].format(**namespace),
+        name,
+    )
+    # with --cwd papermill has changed its folder; the shell's variable still names the first one
+    folder = process.environ().get("PWD", "") if options["cwd"] else process.cwd()
+    pattern = str(Path(folder, name))
+    paths = [Path(path) for path in (glob(pattern) if "*" in name else [pattern])]
+    return max(filter(Path.is_file, paths), key=lambda path: path.stat().st_mtime, default=None)

@@ -1,0 +1,61 @@
+"""The points of a sweep, and what is refused before any work."""
+
+import pytest
+import yaml
+
+from lib import REPO
+from lib.config.search import sweep_points
+
+FILES = sorted((REPO / "params" / "sweep").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_sweeps_that_come_with_it_are_valid(path):
+    assert len(sweep_points(yaml.safe_load(path.read_text()))) >= 8
+
+
+def test_a_grid_is_every_combination():
+    grid = {"seed": [0, 1], "lr": [1e-3, 1e-4]}
+    points = sweep_points({"notebook": "train", "fixed": {"epochs": 3}, "grid": grid})
+    assert [(point["epochs"], point["seed"], point["lr"]) for point in points] == [
+        (3, 0, 1e-3),
+        (3, 0, 1e-4),
+        (3, 1, 1e-3),
+        (3, 1, 1e-4),
+    ]
+
+
+def test_a_random_search_follows_from_its_seed_and_stays_in_its_ranges():
+    ranges = {"batch_size": {"min": 2, "max": 8}, "channels": [16, 24]}
+    sweep = {"notebook": "train", "random": {"n": 5, "seed": 1} | ranges}
+    points = sweep_points(sweep)
+    assert points == sweep_points(sweep) and len(points) == 5
+    assert all(2 <= point["batch_size"] <= 8 and point["channels"] in (16, 24) for point in points)
+    sweep["random"]["seed"] = 2
+    assert points != sweep_points(sweep)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        (
+            {"notebook": "train", "grid": {"lerning_rate": [1]}},
+            "lerning_rate: no such parameter of train",
+        ),
+        (
+            {"notebook": "train", "grid": {"lambda_disturbance": [1]}},
+            "lambda_disturbance: is called lambda_pesq now",
+        ),
+        ({"notebook": "train", "grid": {"epochs": 3}}, "epochs = 3, expected a list"),
+        ({"notebook": "train"}, "either grid or random"),
+        ({"notebook": "tain", "grid": {"seed": [0]}}, "'tain': expected one of prepare"),
+        ({"notebook": "train", "gird": {"seed": [0]}}, "gird: expected notebook"),
+        (
+            {"notebook": "train", "random": {"n": 1, "lr": {"least": 1}}},
+            "random: lr = .*expected a list, or min and max",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_any_work(sweep, message):
+    with pytest.raises(ValueError, match=message):
+        sweep_points(sweep)

@@ -1,0 +1,46 @@
+"""Rules about several parameters of `train`."""
+
+import pytest
+from refusals import refusal
+
+from lib.config.base import build
+from lib.config.train import Train
+
+
+@pytest.mark.parametrize(
+    "given, parts",
+    [
+        ({"discriminator_segment_length": 96_000}, ["96000", "48000", "or 0 for all of it"]),
+        ({"on_the_fly": True, "speed_min": 1.2, "speed_max": 1.1}, ["1.2", "1.1"]),
+        ({"speed_min": 0.9}, ["speed_min = 0.9", "on_the_fly"]),
+        ({"init_discriminators": True}, ["init_discriminators", "init_run"]),
+        ({"gain_min": 0.9, "gain_max": 0.8}, ["0.9", "0.8"]),
+        ({"lambda_l1": 0, "lambda_spectral": 0}, ["lambda_l1", "lambda_mel", "lambda_pesq"]),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused_in_one_line(given, parts):
+    (line,) = refusal(Train, **given)
+    assert all(part in line for part in parts)
+
+
+def test_values_that_just_go_together_are_accepted():
+    assert build(Train, {"discriminator_segment_length": 48_000})
+    assert build(Train, {"on_the_fly": True, "speed_min": 0.85, "speed_max": 1.15})
+    assert build(Train, {"init_discriminators": True, "init_run": "best"})
+    assert build(Train, {"lambda_l1": 0, "lambda_spectral": 0, "lambda_mel": 1})
+
+
+def test_a_gan_start_beyond_the_end_is_legal_and_warned_of():
+    (warning,) = build(Train, {"epochs": 3, "gan_start_epoch": 4}).warnings
+    assert "3" in warning and "4" in warning
+    assert build(Train, {"epochs": 4, "gan_start_epoch": 4}).warnings == []
+
+
+def test_a_training_without_epochs_or_without_discriminators_is_warned_of():
+    assert "nothing is trained" in build(Train, {"epochs": 0}).warnings[0]
+    off = {"lambda_adversarial": 0, "lambda_features": 0}
+    assert "no discriminator joins" in build(Train, off).warnings[0]
+
+
+def test_the_gan_starts_by_default_where_the_audit_of_the_scheme_asks_for_it():
+    assert 5 <= Train().gan_start_epoch <= 10 and Train().gan_start_epoch < Train().epochs

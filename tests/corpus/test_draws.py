@@ -1,0 +1,63 @@
+"""The numbers of a row follow from seed, path and item alone."""
+
+from lib.config.base import build
+from lib.config.prepare import Prepare
+from lib.corpus.draws import mixture_columns, name_columns
+
+NOISES = ["a.wav", "b.wav", "c.wav"]
+LENGTHS = {"a.wav": 48_000, "b.wav": 96_000, "c.wav": 480}
+
+
+def row(path="s.wav", item=0, rooms=("r.wav",), **options):
+    p = build(Prepare, options)
+    return mixture_columns(p, path, item, NOISES, list(rooms), LENGTHS)
+
+
+def test_the_same_seed_path_and_item_give_the_same_numbers():
+    assert row() == row()
+    others = [row(path="t.wav"), row(item=1), row(seed=1)]
+    assert all(other["scale"] != row()["scale"] for other in others)
+
+
+def test_known_numbers_of_one_row():
+    """Prepared corpora hang on these: another order of the draws would change every one."""
+    drawn = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1)
+    expected = {
+        "snr_db": 5.0,
+        "scale": 0.6489842124898493,
+        "noise_path": "a.wav",
+        "noise_offset": 36_092,
+        "second_noise_path": "b.wav",
+        "second_noise_offset": 90_024,
+        "second_noise_db": -2.592429194194045,
+        "rir": "r.wav",
+        "early": 2_400,
+        "lowpass_hz": 4_000.0,
+        "clip_db": 11.774101575504105,
+    }
+    assert list(drawn.items()) == list(expected.items())  # in this order of columns, too
+
+
+def test_a_fault_that_is_turned_off_leaves_the_other_numbers():
+    on = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1)
+    off = row(p_second_noise=0, p_reverb=0, p_lowpass=0, p_clip=0)
+    assert (off["rir"], off["early"], off["lowpass_hz"], off["clip_db"]) == ("", 0, 0.0, 0.0)
+    for name in ("snr_db", "scale", "noise_path", "noise_offset"):
+        assert on[name] == off[name]
+
+
+def test_without_rooms_there_is_none():
+    assert row(rooms=(), p_reverb=1)["rir"] == ""
+
+
+def test_a_row_of_the_test_split_says_whether_its_speaker_is_known():
+    p = build(Prepare, {"holdout_speakers": ["ben"]})
+    groups = {
+        (split, speaker): name_columns(p, split, speaker, "x/a b.wav", 3)["group"]
+        for split in ("train", "test")
+        for speaker in ("anna", "ben")
+    }
+    assert groups["test", "anna"] == "known speaker"
+    assert groups["test", "ben"] == "unseen speaker"
+    assert groups["train", "anna"] == ""
+    assert name_columns(p, "train", "anna", "x/a b.wav", 3)["id"] == "x_a_b_3"

@@ -1,0 +1,93 @@
+"""Mixtures have the SNR, level, speed and bandwidth that their metadata say."""
+
+import numpy as np
+import pytest
+import torch
+from signals import RATE, voiced, write
+
+from lib.audio.files import AudioError, read
+from lib.corpus import mix
+from lib.data.mixtures import Mixtures
+
+
+def mixtures(files, segment_length=24_000, seed=3, **options):
+    return Mixtures(*files, segment_length, seed, **options)
+
+
+def write_hiss(path, n_samples):
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(n_samples)
+    return write(path, hiss, subtype="FLOAT")
+
+
+def test_a_mixture_has_the_values_of_its_metadata(files):
+    dataset = mixtures(files, bandwidth_hz={files[0][1]: 8_000.0})
+    items = [dataset[epoch, index] for epoch in range(6) for index in range(len(dataset))]
+    for noisy, clean, clean_rms, meta in items:
+        assert noisy.shape == clean.shape == (1, 24_000) and clean_rms.shape == ()
+        assert noisy.abs().max().item() == pytest.approx(meta["scale"], rel=1e-5)
+        assert clean_rms.item() == pytest.approx(clean.square().mean().sqrt().item(), rel=1e-5)
+        snr_db = mix.snr_db(clean[0].numpy(), (noisy - clean)[0].numpy())
+        assert snr_db == pytest.approx(meta["snr"], abs=0.01)
+        cut = read(meta["clean_path"])[meta["start"] :][:24_000]
+        gain = float(clean[0].numpy() @ cut / (cut @ cut))
+        np.testing.assert_allclose(clean[0], gain * cut, atol=1e-5)
+        assert meta["bandwidth_hz"] == (8_000.0 if meta["idx"] == 1 else 24_000.0)
+    metas = [item[-1] for item in items]
+    assert {meta["snr"] for meta in metas} == {-5.0, 0.0, 5.0, 10.0, 15.0}
+    assert all(0.05 <= meta["scale"] <= 1.0 for meta in metas)
+    assert len({meta["noise_path"] for meta in metas}) == 3
+    # Never the same mixture twice.
+    assert len({(meta["start"], meta["scale"]) for meta in metas}) == len(metas)
+
+
+def test_metadata_are_light_and_have_the_keys_that_were_agreed(files):
+    meta = mixtures(files)[2][-1]
+    agreed = {"idx", "snr", "scale", "clean_path", "noise_path", "clean_len", "noisy_len"}
+    assert agreed <= set(meta)
+    assert all(isinstance(value, (str, int, float)) for value in meta.values())
+
+
+def test_a_pause_is_no_segment_and_a_file_of_silence_is_named(files, tmp_path):
+    late = np.concatenate([np.zeros(20_000), voiced(0.3)])
+    path = write(tmp_path / "late.wav", late, subtype="PCM_24")
+    for epoch in range(5):
+        assert Mixtures([path], files[1], 9_600, 0)[epoch, 0][1].any()
+    silent = write(tmp_path / "silent.wav", np.zeros(30_000))
+    message = r"silent\.wav: no cut of 9600 samples .* \(speech is silent"
+    with pytest.raises(AudioError, match=message):
+        Mixtures([silent], files[1], 9_600, 0)[0]
+
+
+def test_another_rate_is_refused_by_name(files, tmp_path):
+    slow = write(tmp_path / "slow.wav", voiced(1.0, 3, 16_000), 16_000)
+    with pytest.raises(ValueError, match=r"slow\.wav: at 16000 Hz, expected 48000 Hz"):
+        Mixtures([slow], files[1], 9_600, 0)
+
+
+def test_no_files_are_refused(files):
+    with pytest.raises(ValueError, match="5 speech and 0 noise files, expected at least one of"):
+        Mixtures(files[0], [], 9_600, 0)
+
+
+def test_speech_at_another_speed_has_another_pitch_and_bandwidth_and_the_snr_holds(tmp_path):
+    """A tone of 1 kHz, played 1.25 times as fast: 1.25 kHz; a band that ended at 8 kHz at 10."""
+    t = np.arange(3 * RATE) / RATE
+    speech = write(tmp_path / "tone.wav", 0.5 * np.sin(2 * np.pi * 1_000 * t), subtype="FLOAT")
+    noise = write_hiss(tmp_path / "noise.wav", 2 * RATE)
+    options = {"snr_db": [10.0], "scale": (0.5, 0.5), "speed": (1.25, 1.25)}
+    dataset = Mixtures([speech], [noise], RATE, 0, bandwidth_hz={speech: 8_000.0}, **options)
+    noisy, clean, _, meta = dataset[1, 0]
+    assert noisy.shape == clean.shape == (1, RATE)
+    assert meta["speed"] == 1.25 and meta["bandwidth_hz"] == 10_000.0
+    assert np.abs(np.fft.rfft(clean[0].numpy())).argmax() == 1_250  # Hz, over one second
+    assert mix.snr_db(clean[0].numpy(), (noisy - clean)[0].numpy()) == pytest.approx(10.0, abs=0.2)
+
+
+def test_speed_and_a_second_noise_change_the_draw_and_repeat_from_the_seed(tmp_path):
+    speech = write(tmp_path / "speech.wav", voiced(3.0), subtype="FLOAT")
+    noise = write_hiss(tmp_path / "noise.wav", RATE)
+    first, second = (
+        Mixtures([speech], [noise], RATE, 0, speed=(0.8, 1.2), p_second_noise=1.0) for _ in range(2)
+    )
+    assert torch.equal(first[1, 0][0], second[1, 0][0])
+    assert not torch.equal(first[1, 0][1], first[2, 0][1])

@@ -1,0 +1,99 @@
+"""Whole signals and batches: nothing lost, nothing late, nothing heard of a neighbour."""
+
+import numpy as np
+import pytest
+from deepfilter.examples import HISS, PAUSE, SPEECH
+from signals import RATE, voiced
+
+from lib.audio import align
+from lib.benchmarks import deepfilter, items
+from lib.deepfilter.enhance import enhance, enhance_batch, enhance_stream
+from lib.deepfilter.grid import HOP_LENGTH
+from lib.deepfilter.settings import Settings
+
+
+@pytest.mark.parametrize("n_samples", [1, 479, 480, 481, 48_001])
+def test_any_length_comes_back_as_long(n_samples):
+    enhanced = enhance(SPEECH[:n_samples])
+    assert enhanced.shape == (n_samples,)
+    assert enhanced.dtype == np.float32
+    assert np.isfinite(enhanced).all()
+    assert sum(map(len, enhance_stream([SPEECH[:n_samples]]))) == n_samples
+
+
+def test_the_output_is_not_late():
+    assert align.lag(enhance(SPEECH), SPEECH).samples == 0
+
+
+def test_the_tail_is_not_lost():
+    whole, head = enhance(np.concatenate([SPEECH, SPEECH])), enhance(SPEECH)
+    settled = slice(0, len(SPEECH) - 1_920)  # the network looks ahead
+    np.testing.assert_allclose(whole[settled], head[settled], atol=1e-6)
+    last_hop = slice(len(SPEECH) - 480, len(SPEECH))
+    assert np.abs(head[last_hop]).max() > 0.1 * np.abs(whole[last_hop]).max() > 0
+
+
+def test_the_future_beyond_the_look_ahead_does_not_change_the_past():
+    changed = SPEECH.copy()
+    changed[RATE:] = HISS[: len(changed) - RATE]
+    before = slice(0, RATE - 1_440)
+    np.testing.assert_array_equal(enhance(changed)[before], enhance(SPEECH)[before])
+
+
+def test_an_attenuation_limit_of_0_db_leaves_everything_as_it_is():
+    np.testing.assert_allclose(enhance(SPEECH, Settings(atten_lim_db=0.0)), SPEECH, atol=1e-6)
+
+
+def test_a_batch_of_different_lengths_hears_nothing_of_its_neighbours():
+    with_a_pause = np.concatenate([SPEECH, PAUSE, HISS])
+    signals = [SPEECH, HISS, SPEECH[:5_000], np.zeros(700), with_a_pause, SPEECH[:1]]
+    for noisy, result in zip(signals, enhance_batch(signals), strict=True):
+        alone = enhance_batch([noisy])[0]
+        np.testing.assert_allclose(result.signal, alone.signal, atol=1e-5)
+        assert len(result.gains) == len(result.lsnr_db) == -(-len(noisy) // HOP_LENGTH)
+        np.testing.assert_allclose(result.gains, alone.gains, atol=1e-4)
+
+
+def test_gains_and_local_snr_tell_speech_from_noise():
+    noise, speech = enhance_batch([HISS, voiced(2)])
+    assert noise.gains.min() >= 0
+    assert speech.gains.max() <= 1
+    assert noise.gains.shape[1] == 32
+    assert np.median(noise.lsnr_db) < -10 < 5 < speech.lsnr_db.max() <= 35
+
+
+def test_noise_is_removed():
+    after = enhance(HISS)[RATE:]
+    assert 20 * np.log10(np.std(after) / np.std(HISS)) < -20
+
+
+@pytest.mark.parametrize(
+    "noisy",
+    [
+        PAUSE,
+        np.full(RATE, 0.5),
+        np.clip(100 * SPEECH, -1, 1),
+        2 * HISS / np.abs(HISS).max(),
+        SPEECH * 1e-6,
+        SPEECH * 1e4,
+    ],
+    ids=["silence", "DC", "clipped", "full-scale noise", "faint", "far above full scale"],
+)
+def test_the_output_of_any_input_is_finite(noisy):
+    assert np.isfinite(enhance(noisy)).all()
+
+
+def test_a_signal_with_nan_or_two_channels_is_refused_by_its_number():
+    with pytest.raises(ValueError, match=r"signal 1 of 1: .*finite samples, 1 are NaN"):
+        enhance(np.array([0.0, np.nan]))
+    with pytest.raises(ValueError, match=r"signal 2 of 2: .*one channel"):
+        enhance_batch([HISS, np.zeros((2, 480))])
+    with pytest.raises(ValueError, match=r"behind 1.00 s: .*finite"):
+        list(enhance_stream([SPEECH[:RATE], np.array([np.inf])]))
+
+
+def test_a_batch_is_faster_than_the_runtime_and_a_loop():
+    utterance = items.Item("speech and hiss", 10.0, SPEECH)
+    table = deepfilter.speed([utterance], [1, 8], n_repeats=2)
+    assert table.ratio.iloc[1] > 2
+    assert table.audio_per_s.iloc[1] > table.audio_per_s.iloc[0]

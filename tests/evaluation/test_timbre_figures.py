@@ -1,0 +1,48 @@
+"""Figures of the timbre: medians above, each class with its quartiles below."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.evaluation import timbre_figures
+from lib.figures.base import png
+
+
+def test_the_timbre_before_and_after_shows_all_items_and_each_snr():
+    levels = {"enhanced": -4.0, "restored": -1.0}
+    rows = [
+        (system, snr_db, hz, level)
+        for snr_db in (0.0, 10.0)
+        for hz in (500.0, 4000.0)
+        for system, level in levels.items()
+    ]
+    axes = timbre_figures.before_and_after(
+        pd.DataFrame(rows, columns=["system", "snr_db", "hz", "change_db"])
+    ).axes
+    assert [ax.get_title() for ax in axes] == ["", "0 dB SNR", "10 dB SNR"]
+    for ax in axes:
+        assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[-4.0, -4.0], [-1.0, -1.0]]
+
+
+def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_below():
+    hz = np.geomspace(100, 20_000, 8)
+    table = pd.DataFrame({"hz": hz, "low": -4.0, "high": 0.0, "n_pairs": 7})
+    tables = [table.assign(snr_db=snr, median=-2.0 + snr / 10) for snr in (-5.0, 5.0, 15.0)]
+    whole, *single = timbre_figures.profile_figure(pd.concat(tables), "taken").axes
+    assert [line.get_label() for line in whole.lines[:3]] == ["-5 dB SNR", "5 dB SNR", "15 dB SNR"]
+    assert [line.get_ydata()[0] for line in whole.lines[:3]] == [-2.5, -1.5, -0.5]
+    assert [ax.get_title() for ax in single] == ["-5 dB, n = 7", "5 dB, n = 7", "15 dB, n = 7"]
+    assert [label.get_text() for label in whole.get_xticklabels()][:3] == ["100", "250", "500"]
+    few = tables[0].assign(n_pairs=[7] * 6 + [3, 1])  # recordings that end below drop out
+    solid, dotted = timbre_figures.profile_figure(few).axes[0].lines[:2]
+    assert np.isnan(solid.get_ydata()).tolist() == [False] * 6 + [True] * 2
+    assert dotted.get_linestyle() == ":"
+    assert len(timbre_figures.profile_figure(tables[0][:0]).axes) == 1  # "no pairs"
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_items_are_drawn_as_such_without_a_warning():
+    table = pd.DataFrame(columns=["system", "snr_db", "hz", "change_db"], dtype=float)
+    figure = timbre_figures.before_and_after(table)
+    assert png(figure, dpi=50).startswith(b"\x89PNG")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no items"]

@@ -1,0 +1,60 @@
+"""Spectrograms: axes, scale and levels."""
+
+import numpy as np
+import pytest
+from signals import RATE
+
+from lib.figures.base import COLOURS, png
+from lib.figures.spectrograms import difference_spectrograms, spectrograms
+
+
+def sine(hz, amplitude=1.0, seconds=1.0):
+    return amplitude * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)
+
+
+def test_four_spectrograms_stand_on_one_scale_from_0_to_24_khz():
+    signals = {name: sine(1500, 0.1, seconds=2) for name in COLOURS}
+    figure = spectrograms(signals, RATE, bandwidth_hz=11_025)
+    panels = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title(loc="left") for ax in panels] == ["noisy", "enhanced", "restored", "clean"]
+    assert {ax.images[0].get_clim() for ax in panels} == {(-100, -30)}
+    assert {tuple(ax.images[0].get_extent()[2:]) for ax in panels} == {(0, 24)}
+    assert all(ax.lines[0].get_ydata()[0] == 11.025 for ax in panels)
+    assert float(panels[0].images[0].get_array().max()) == pytest.approx(-20, abs=0.001)
+
+
+def test_a_spectrogram_ends_at_max_seconds():
+    figure = spectrograms({"clean": sine(1500, seconds=3)}, RATE, max_seconds=2)
+    assert figure.axes[0].images[0].get_extent()[1] == pytest.approx(2, abs=0.02)
+
+
+def test_a_full_bandwidth_has_no_line():
+    figure = spectrograms({"clean": sine(1500)}, RATE, bandwidth_hz=24_000)
+    assert not figure.axes[0].lines
+
+
+def test_a_half_as_loud_band_is_6_db_missing_in_the_difference_of_spectrograms():
+    clean = sine(6000)
+    ax = difference_spectrograms({"restored": clean / 2, "clean": clean}, RATE).axes[0]
+    shown = ax.images[0].get_array()
+    assert ax.get_title(loc="left") == "restored - clean"
+    assert shown[256].min() == pytest.approx(-6.02, abs=0.01)  # 6 kHz: bin 256
+    assert shown[512:].max() == shown[512:].min() == 0.0
+
+
+SILENCE = np.zeros(9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "draw, signals",
+    [
+        (spectrograms, {}),
+        (spectrograms, {"clean": SILENCE, "noisy": np.zeros(0)}),
+        (difference_spectrograms, {"a": SILENCE, "clean": SILENCE}),
+        (difference_spectrograms, {"clean": SILENCE}),
+    ],
+    ids=["no signals", "silence", "no difference", "clean alone"],
+)
+def test_nothing_to_draw_is_drawn_without_a_warning(draw, signals):
+    assert png(draw(signals, RATE), dpi=50).startswith(b"\x89PNG")

@@ -1,0 +1,61 @@
+"""A target gets the container, codec and tags of its source, and appears whole or not at all."""
+
+import numpy as np
+import pytest
+import soundfile
+from signals import RATE, voiced, write
+
+from lib.audio import files
+from lib.inference import target_file
+
+STEREO_24 = files.Info("WAV", "PCM_24", 44_100, 2, 1_000)
+
+
+@pytest.mark.parametrize(
+    "name, source, expected",
+    [
+        ("a.wav", STEREO_24, ("WAV", "PCM_24")),
+        ("a.wav", STEREO_24._replace(container="WAVEX"), ("WAVEX", "PCM_24")),
+        ("a.flac", STEREO_24, ("FLAC", "PCM_24")),
+        ("a.flac", STEREO_24._replace(codec="FLOAT"), ("FLAC", "PCM_16")),
+        ("a.aif", STEREO_24, ("AIFF", "PCM_24")),
+        ("a.oga", STEREO_24, ("OGG", "VORBIS")),
+        ("a.opus", files.Info("WAV", "PCM_16", 48_000, 1, 1), ("OGG", "OPUS")),
+        ("a.ogg", files.Info("OGG", "OPUS", 48_000, 1, 1), ("OGG", "OPUS")),
+    ],
+)
+def test_the_suffix_gives_the_container_and_the_source_the_codec(tmp_path, name, source, expected):
+    assert target_file.choose_format(tmp_path / name, source) == expected
+
+
+def test_formats_that_cannot_be_written_are_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.xyz: libsndfile does not write this format"):
+        target_file.choose_format(tmp_path / "a.xyz", STEREO_24)
+    with pytest.raises(ValueError, match=r"48000 Hz, but the source 44100; use \.ogg"):
+        target_file.choose_format(tmp_path / "a.opus", STEREO_24)
+
+
+def test_an_error_half_way_leaves_the_old_target_and_nothing_else(tmp_path):
+    source = write(tmp_path / "in.wav", voiced(0.5, 0))
+    target = write(tmp_path / "out.wav", voiced(0.5, 1))
+    before = target.read_bytes()
+
+    def blocks():
+        yield np.zeros((480, 1))
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        target_file.write(target, source, files.info(source), blocks())
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "out.wav"]
+
+
+def test_samples_beyond_full_scale_are_clipped_and_counted_unless_the_codec_holds_them(tmp_path):
+    source = write(tmp_path / "in.wav", np.zeros(RATE), subtype="FLOAT")
+    block = np.array([[2.0], [-3.0], [0.5]], np.float32)
+    info = files.info(source)
+    assert target_file.write(tmp_path / "out.wav", source, info, [block]) == 0
+    assert target_file.write(tmp_path / "out.flac", source, info, [block, block]) == 4
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "out.wav")[0], block[:, 0])
+    kept = [1, -1, 0.5]
+    np.testing.assert_allclose(soundfile.read(tmp_path / "out.flac")[0], kept * 2, atol=1e-4)

@@ -1,0 +1,50 @@
+"""One thread, and which device."""
+
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from lib.runtime.threads import choose_device, one_thread
+
+
+def n_threads():
+    return {torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}
+
+
+def test_torch_and_blas_have_one_thread_within_and_their_own_number_after():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_thread():
+            assert n_threads() == {1}
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ZeroDivisionError), one_thread():
+            _ = 1 / 0
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (choose_device("auto"), choose_device("cuda"), choose_device("cpu")) == (
+        "cuda",
+        "cuda",
+        "cpu",
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == "cpu"
+    with pytest.raises(ValueError, match="device = 'cuda', but torch finds no CUDA device here"):
+        choose_device("cuda")
+
+
+def test_each_process_gets_a_device_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device("auto") == "cuda:1"
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    with pytest.raises(ValueError, match="in 3 processes: expected at most 2"):
+        choose_device("cuda")

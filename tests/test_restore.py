@@ -1,0 +1,67 @@
+"""The command `python -m lib.restore`: files, folders, streams; its messages and its status."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from signals import voiced, write
+
+from lib import REPO
+from lib.inference.restorer import Restorer
+from lib.restore import main
+
+
+def command(*words, **options):
+    """Type `python -m lib.restore ...` and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "lib.restore", *map(str, words)],
+        cwd=REPO,
+        capture_output=True,
+        **options,
+    )
+
+
+def test_a_folder_is_restored_and_the_status_tells_that_one_file_failed(tmp_path):
+    write(tmp_path / "in" / "a" / "one.wav", voiced(0.5, 0), subtype="PCM_24")
+    (tmp_path / "in" / "two.wav").write_text("no audio")
+    done = command(tmp_path / "in", tmp_path / "out", text=True)
+    assert done.returncode == 1 and "1 of 2 restored" in done.stdout
+    assert "not restored:" in done.stdout and "two.wav: not readable as audio" in done.stdout
+    assert soundfile.info(tmp_path / "out" / "a" / "one.wav").subtype == "PCM_24"
+
+
+@pytest.mark.parametrize(
+    "words, status, message",
+    [
+        (["one.wav", "one.flac"], 0, "1 of 1 restored"),
+        (["none.wav", "x.wav"], "none.wav: no such file or folder", ""),
+        (["one.wav"], 2, "expected either a source and a target"),
+        (["one.wav", "x.wav", "--mix", "2"], 2, "--mix 2.0: expected 0 to 1"),
+        (["one.wav", "x.wav", "--noisy", "one.wav"], 2, "--noisy goes with --already-enhanced"),
+        (["--stream", "--channels", "0"], 2, "--channels 0: expected at least 1"),
+        (["--export", "one.wav"], 2, "one.wav: exists; --overwrite replaces it"),
+        (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),
+    ],
+)
+def test_the_status_tells_how_it_went(tmp_path, monkeypatch, capsys, words, status, message):
+    write(tmp_path / "one.wav", voiced(0.5, 0))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["restore", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert str(ended.value).startswith(str(status)) or ended.value.code == status
+    assert message in "".join(capsys.readouterr())
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_raw_samples_of_two_channels_stream_through_the_command():
+    samples = np.rint(3 * voiced(1.0, 0)[:, None] * [2**15, 2**14]).astype("<i2")
+    done = command("--stream", "--channels", 2, input=samples.tobytes())
+    assert done.returncode == 0 and b"50.0 ms late" in done.stderr
+    restorer = Restorer.load()
+    delay = restorer.stream().delay
+    streamed = np.frombuffer(done.stdout, "<i2").reshape(-1, 2) / 2**15
+    assert len(streamed) == len(samples) + delay
+    assert np.abs(streamed[delay:] - restorer(samples / 2**15)).max() < 1e-4 + 2**-15

@@ -1,0 +1,76 @@
+"""Where runs are kept, and how they are found again."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lib.config.check import Check
+from lib.config.models import MODELS
+from lib.tracking import session, store
+
+
+def test_latest_is_the_newest_finished_and_best_scores_highest_on_the_same_pairs():
+    ids = []
+    for pairs, score in [("old", 0.9), ("new", 0.4), ("new", 0.2)]:
+        run, _ = session.start("picked", Check)
+        run.tags({"manifest_sha256": pairs})
+        run.metrics({"best/gap_closed": score})
+        run.finish()
+        ids.append(run.id)
+    unfinished, _ = session.start("picked", Check)
+    assert store.find("latest", "picked") == ids[2]
+    assert store.find("best", "picked") == ids[1]
+    assert store.find(unfinished.id, "picked") == unfinished.id
+    with pytest.raises(store.NoRunError, match="a run of picked, expected one of train"):
+        store.find(ids[0])
+    with pytest.raises(store.NoRunError, match="no FINISHED run of nothing"):
+        store.find("latest", "nothing")
+    with pytest.raises(store.NoRunError, match="no artifact checkpoints"):
+        store.download(ids[0], "checkpoints/best.pt")
+    unfinished.finish()
+
+
+def test_best_needs_a_score():
+    run, _ = session.start("unscored", Check)
+    run.finish()
+    with pytest.raises(store.NoRunError, match=r"none of 1 FINISHED runs of unscored .* has best/"):
+        store.find("best", "unscored")
+
+
+def test_a_deleted_run_is_not_found():
+    run, _ = session.start("deleted", Check)
+    run.finish()
+    store.client().delete_run(run.id)
+    with pytest.raises(store.NoRunError, match="this run was deleted"):
+        store.find(run.id, "deleted")
+
+
+def test_the_parameters_of_an_old_run_have_their_current_names():
+    run, _ = session.start("renamed", Check)
+    run.text("parameters.json", json.dumps({"epochs": 3, "high_weight": 2.0}))
+    run.finish()
+    assert store.parameters(run.id) == {"epochs": 3, "high_band_weight": 2.0}
+
+
+def test_four_starts_at_once_on_an_empty_store_all_live(tmp_path):
+    code = [
+        "from lib.config.check import Check",
+        "from lib.tracking import session",
+        "run, p = session.start('crowd', Check)",
+        "run.finish()",
+    ]
+    command = [sys.executable, "-c", "\n".join(code)]
+    environment = os.environ | {"RETIMBRE_RUNS": str(tmp_path / "runs")}
+    crowd = [subprocess.Popen(command, env=environment, cwd=tmp_path) for _ in range(4)]
+    assert [process.wait() for process in crowd] == [0, 0, 0, 0]
+    client = store.open_store(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("crowd")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+    # MLflow's own "Default" is experiment 0; the notebooks follow in their order
+    ids = [client.get_experiment_by_name(name).experiment_id for name in [*MODELS, "crowd"]]
+    assert ids == [str(number) for number in range(1, len(MODELS) + 2)]

@@ -1,0 +1,113 @@
+"""Checkpoints: what they hold, which one is kept, and which ones are refused."""
+
+import shutil
+from itertools import count
+
+import pytest
+import torch
+from training.trainings import (
+    RESUMED,
+    Recorder,
+    assert_same_networks,
+    run,
+    saved_learner,
+    settings,
+    small_learner,
+)
+
+from lib.training.checkpoints import Checkpoints, read_checkpoint
+from lib.training.learner import Learner
+from lib.training.loop import train
+from lib.training.state import TrainState
+
+
+def test_a_training_keeps_the_last_two_the_best_and_the_one_before_the_gan(whole):
+    out, _, recorder = whole
+    names = {"best.pt", "last.pt", "previous.pt", "before_gan.pt"}
+    assert {path.name for path in out.glob("*.pt")} == names
+    logged = {f"checkpoints/{name}" for name in names - {"previous.pt"}}
+    # The last one is not logged in each epoch.
+    assert logged <= set(recorder.files) and recorder.files.count("checkpoints/last.pt") < 4
+
+
+def test_a_checkpoint_holds_all_that_a_step_changes(whole):
+    saved = read_checkpoint(whole[0] / "before_gan.pt")
+    assert saved["state"]["epoch"] == 1 and saved["params"]["gan_start_epoch"] == 2
+    parts = "generator average discriminators adam_g adam_d schedule scaler_g scaler_d"
+    assert set(saved["learner"]) == set(parts.split())
+    assert saved["versions"]["torch"] == torch.__version__
+    assert set(saved["state"]) == set(vars(TrainState()))
+
+
+def test_best_is_the_epoch_with_the_highest_gap_closed(whole):
+    out, history, _ = whole
+    best = read_checkpoint(out / "best.pt")
+    assert best["state"]["epoch"] == history.epoch[history["valid/gap_closed"].idxmax()]
+    assert history["best/gap_closed"].iloc[-1] == history["valid/gap_closed"].max()
+
+
+def test_last_stays_while_steps_are_not_finite(tmp_path):
+    checkpoints = Checkpoints(settings(), tmp_path, None, {}, small_learner())
+    checkpoints.save(TrainState(step=3))
+    checkpoints.save(TrainState(step=4, n_nonfinite=1), ["best.pt"])
+    steps = {
+        name: read_checkpoint(tmp_path / name)["state"]["step"] for name in ("last.pt", "best.pt")
+    }
+    assert steps == {"last.pt": 3, "best.pt": 4}
+    assert not (tmp_path / "last.part").exists()
+
+
+def test_going_back_takes_weights_of_before_the_bad_steps(rows, tmp_path, monkeypatch):
+    """Steps 4 to 6 are bad. A checkpoint is due after each step; that of step 3 counts."""
+    original, taken, loaded = Learner.step, count(), []
+
+    def step(self, *args):
+        result = original(self, *args)
+        return result._replace(finite=False) if 3 <= next(taken) < 6 else result
+
+    def load(self, state, original=Checkpoints.load):
+        original(self, state)
+        loaded.append(state.step)
+
+    monkeypatch.setattr(Learner, "step", step)
+    monkeypatch.setattr(Checkpoints, "load", load)
+    given = {"batch_size": 1, "checkpoint_steps": 1, "max_nonfinite_steps": 3}
+    history, _ = run(settings(epochs=1, gan_start_epoch=9, **given), rows, tmp_path)
+    assert loaded == [3] and history.epoch.tolist() == [0, 1]
+    saved = read_checkpoint(tmp_path / "last.pt")
+    assert saved["state"]["has_restarted"] and saved["learner"]["schedule"]["factor"] == 0.5
+
+
+def test_a_broken_checkpoint_is_refused_and_the_one_before_is_offered(whole, rows, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(whole[0], out)
+    last = out / "last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    offer = r"The one before it is whole \(epoch 3, step 14\): `mv"
+    with pytest.raises(ValueError, match=rf"last.pt: not a checkpoint .* {offer}"):
+        run(settings(**RESUMED), rows, out)
+    (out / "previous.pt").replace(last)
+    run(settings(**RESUMED), rows, out)
+    assert_same_networks(saved_learner(whole[0]), saved_learner(out))
+
+
+def test_a_checkpoint_of_other_pairs_is_refused_by_name(whole, rows, tmp_path):
+    shutil.copy(whole[0] / "last.pt", tmp_path)
+    expected = r"last.pt: trained on {'corpus': 'train'}, expected {'corpus': 'other'}"
+    with pytest.raises(ValueError, match=expected):
+        train(settings(**RESUMED), rows, tmp_path, Recorder(), {"corpus": "other"})
+
+
+def test_another_network_s_checkpoint_is_refused_by_name(whole, rows, tmp_path):
+    shutil.copy(whole[0] / "last.pt", tmp_path)
+    with pytest.raises(ValueError, match=r"last.pt: of another network"):
+        run(settings(**RESUMED | {"channels": 8}), rows, tmp_path)
+
+
+def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path):
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    torch.save({"generator": {}}, tmp_path / "foreign.pt")
+    torch.save({"format": "retimbre training 1", "params": {}}, tmp_path / "half.pt")
+    for name in ("text.pt", "foreign.pt", "half.pt", "missing.pt"):
+        with pytest.raises(ValueError, match=f"{name}: not a checkpoint"):
+            read_checkpoint(tmp_path / name)

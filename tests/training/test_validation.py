@@ -1,0 +1,82 @@
+"""Validation: it changes nothing, and its record keeps loss terms and scores apart."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from training.trainings import assert_same_networks, settings, small_learner
+
+from lib.losses.reconstruction import TERMS
+from lib.metrics import registry
+from lib.training import validation
+from lib.training.validation import Validation, discriminate, gaps_closed
+
+
+def test_validation_changes_nothing(rows):
+    learner = small_learner()
+    before = copy.deepcopy(learner.state_dict())
+    Validation(settings(), rows["valid"], "cpu")(learner.average, learner.discriminators, 0)
+    assert_same_networks(before, learner.state_dict())
+    assert all(weight.grad is None for weight in learner.discriminators.parameters())
+    assert learner.discriminators.training
+
+
+def test_the_loss_term_pesq_and_the_score_pesq_have_a_name_each(whole):
+    last = whole[1].iloc[-1]
+    assert last["valid/loss_pesq"] >= 0 and 1 <= last["valid/pesq"] <= 4.65
+    assert {f"valid/loss_{name}" for name in TERMS} <= set(whole[1])
+    assert not {f"valid/{name}" for name in TERMS} & (set(whole[1]) - {"valid/pesq"})
+
+
+def test_selection_does_not_jump_when_the_gan_starts(whole):
+    """It is a mean of scores, none of which a discriminator has a say in."""
+    history = whole[1]
+    names = [f"valid/gap_closed_{name}" for name in registry.SELECTION]
+    assert np.allclose(history["valid/gap_closed"], history[names].mean(axis=1))
+
+
+def test_the_gan_s_terms_are_measured_before_it_starts(whole):
+    for name in ("adversarial", "features", "discriminator"):
+        assert np.isfinite(whole[1][f"valid/loss_{name}"]).all()
+
+
+def test_many_items_are_scored_in_as_many_processes_as_asked_for(rows, monkeypatch):
+    asked = []
+
+    def score_all(jobs, sample_rate, n_processes, names):
+        asked.append(n_processes)
+        return [dict.fromkeys(names, 1.0) for _ in jobs]
+
+    monkeypatch.setattr(validation, "score_all", score_all)
+    learner = small_learner()
+    many = pd.concat([rows["valid"]] * 5, ignore_index=True).head(5)
+    for n_scored in (2, 5):
+        validate = Validation(
+            settings(n_valid_scored=n_scored),
+            many.assign(id=[f"item{i}" for i in range(5)]),
+            "cpu",
+            n_processes=3,
+        )
+        validate(learner.average, learner.discriminators, 0)
+    assert asked == [1, 1, 3, 3]
+
+
+def test_discriminators_that_hear_levels_tell_a_louder_clean_apart():
+    def loudest(signals):
+        maps = [signals, signals.mean(dim=2)]
+        return [signals.abs().mean(dim=(1, 2))], [maps]
+
+    clean = torch.ones(2, 1, 100)
+    losses, verdicts = discriminate(loudest, 0.25 * clean, 0.5 * clean, clean)
+    assert losses["adversarial"].item() == pytest.approx(0.75**2)
+    assert losses["discriminator"].item() == pytest.approx(0.25**2)
+    assert losses["features"].item() == pytest.approx(0.75)
+    assert verdicts["score_enhanced"] == 0.5 and verdicts["clean_above_restored"] == 1
+
+
+def test_a_restored_signal_that_is_the_enhanced_one_closes_no_gap():
+    enhanced = pd.DataFrame({name: [1.0, 2.0] for name in registry.SELECTION})
+    gaps = gaps_closed(enhanced, enhanced)
+    assert set(gaps.values()) == {0.0} and len(gaps) == len(registry.SELECTION) + 1
