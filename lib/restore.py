@@ -29,6 +29,7 @@ def main() -> None:
     """The command line."""
     arguments = parse_arguments()
     try:
+        # Loaded first: every task needs it, and a run that does not exist ends the program here.
         restorer = Restorer.load(arguments.run, choose_device(arguments.device))
         if arguments.export:
             print(restorer.export(arguments.export))
@@ -43,6 +44,7 @@ def main() -> None:
         os._exit(1)
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
+    # Outside, since Ctrl-C there is followed by a report of what is done.
     restore_files(restorer, todo, arguments)
 
 
@@ -79,6 +81,7 @@ def parse_arguments() -> argparse.Namespace:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and (arguments.stream or not arguments.already_enhanced):
         parser.error("--noisy goes with --already-enhanced, and not with --stream")
+    # Refused now: the export itself replaces a file without asking.
     if arguments.export and arguments.export.exists() and not arguments.overwrite:
         parser.error(f"{arguments.export}: exists; --overwrite replaces it")
     return arguments
@@ -89,6 +92,7 @@ def restore_stream(restorer: Restorer, arguments: argparse.Namespace) -> None:
     already_enhanced = arguments.already_enhanced
     # On standard error: standard output is for samples alone.
     delay = restorer.stream(already_enhanced=already_enhanced).delay
+    # 48 samples are a millisecond.
     print(f"{delay / 48:.1f} ms late", file=sys.stderr)
     stream_pcm(restorer, arguments.encoding, arguments.channels, arguments.mix, already_enhanced)
 
@@ -103,6 +107,7 @@ def restore_files(
         for outcome in progress(restore_jobs(todo, restorer, *options), "restoring", len(todo)):
             outcomes.append(outcome)
     except KeyboardInterrupt:
+        # A user who stops still learns which files are there.
         print(jobs.report(outcomes))
         sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
     print(jobs.report(outcomes))

@@ -31,7 +31,9 @@ def main() -> None:
         table = run_sweep(arguments.file, arguments.n_processes, arguments.dask_address)
     except (OSError, ValueError) as error:  # ParameterError is one
         sys.exit(f"{arguments.file}: {error}")
+    # All points, before the status: those that finished keep their results.
     print(table.to_string(index=False))
+    # A status other than 0, so that a script notices points that failed.
     if n_failed := (table.status != "FINISHED").sum():
         sys.exit(f"{n_failed} of {len(table)} points failed; the same command executes them again")
 

@@ -29,12 +29,15 @@ from lib.training.loop import train
 from lib.training.setup import initial_checkpoint, training_data
 
 
+# Under torchrun an error is stored in a file, so that the launcher reports the first one.
 @errors.record
 def main(words: list[str] | None = None) -> None:
     """The command line: one process, or under torchrun one of several. The first one records."""
+    # First of all: a word that is not understood ends every process before they join.
     values = typed_values(words)
     with distributed():
         if dist.is_initialized():
+            # torchrun decides; the run records how many there were.
             values["n_processes"] = ranks()[1]
         run, p = session.start("train", Train, values) if ranks()[0] == 0 else (None, None)
         with failure_recorded(run):
@@ -42,6 +45,7 @@ def main(words: list[str] | None = None) -> None:
             rows, about = training_data(p, manifest.read(p.corpus))
             # Under torchrun the processes are there already; else `n_processes` are launched.
             train_pairs = train if dist.is_initialized() else launch
+            # The folder has the run's id: a resumed run finds its last checkpoint there.
             history = train_pairs(p, rows, RUNS / "checkpoints" / run_id, run, about, initial)
             if run:
                 run.tags(about)
@@ -60,7 +64,9 @@ def typed_values(words: list[str] | None) -> dict[str, Any]:
     typed = parser.parse_args(words)
     values = {}
     for file in typed.f:
+        # An empty file is None in YAML.
         values |= yaml.safe_load(Path(file).read_text()) or {}
+    # Single values stay text: the parameters' model gives them their types.
     return values | dict(typed.p)
 
 
@@ -69,6 +75,7 @@ def failure_recorded(run: Run | None) -> Iterator[None]:
     """Close the run as FAILED, or as KILLED after Ctrl-C, if the block raises."""
     try:
         yield
+    # Ctrl-C is no `Exception`.
     except BaseException as error:
         if run:
             run.fail(error)
@@ -83,10 +90,12 @@ def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
 
     Returns: parameters, id of the run, and the checkpoint to begin with, if there is one.
     """
+    # A list of one object, as the broadcast wants it: it is filled in the other processes.
     shared: list = [None]
     if run:
         echo("\n".join(p.warnings))
         find_or_render(p.corpus, Prepare())
+        # `latest` and `best` are looked up once, so that no process begins with another run.
         shared = [(p.model_dump(), run.id, initial_checkpoint(p, run))]
     if dist.is_initialized():
         dist.broadcast_object_list(shared)

@@ -39,6 +39,7 @@ def clipped_share(signal: np.ndarray) -> float:
     for side in (signal, -signal):
         at_peak = np.pad(side >= peak * (1 - 1e-6), 2)
         ends_three = at_peak[2:] & at_peak[1:-1] & at_peak[:-2]
+        # A sample is in three rows of three; it counts if one of them lies at the peak.
         n_flat += int(np.count_nonzero(ends_three[2:] | ends_three[1:-1] | ends_three[:-2]))
     return n_flat / len(signal)
 
@@ -50,5 +51,6 @@ def level_db(signal: np.ndarray) -> float:
     >>> round(level_db(tone), 2), level_db(np.zeros(8))
     (-6.02, -inf)
     """
+    # The mean square of a full-scale sine is 1/2, hence the factor 2 below.
     power = float(np.mean(np.square(signal, dtype=np.float64))) if len(signal) else 0.0
     return 10 * float(np.log10(2 * power)) if power > 0 else -np.inf

@@ -56,6 +56,7 @@ def frames(signal: np.ndarray, length: int = N_FFT, hop_length: int = HOP_LENGTH
     [[0, 1, 2], [2, 3, 4], [4, 5, 6]]
     """
     signal = np.pad(signal, (0, max(0, length - len(signal))))
+    # A view: frames that overlap take no memory of their own.
     return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop_length]
 
 
@@ -76,6 +77,7 @@ def is_active(energy: np.ndarray) -> np.ndarray:
 def frame_power(frames: np.ndarray) -> np.ndarray:
     """Power `[n, N_FFT // 2 + 1]` of frames `[n, N_FFT]`; a full-scale sine has 1 in its bin."""
     window = hann_window()
+    # In the bin of a full-scale sine lies half the sum of the window.
     return np.abs(scipy.fft.rfft(frames * window) * (2 / window.sum())) ** 2
 
 

@@ -53,6 +53,7 @@ def costs(n_hops: int = 300, n_repeats: int = 3, seed: int = 0) -> pd.DataFrame:
             torch.manual_seed(seed)
             # As it runs: weight norms folded, eval mode, on the CPU.
             single = folded_copy(network)
+            # [hops, B, C, T], B = 1 and T a hop
             hops = 0.1 * torch.randn(n_hops, 1, network.n_inputs, HOP_LENGTH)
             onnx_ms, onnx_error = _in_onnx_runtime(single, export_hop(network), hops)
             rows.append(
@@ -85,6 +86,7 @@ def on_cuda(batch_size: int = 16, n_steps: int = 10) -> pd.DataFrame:
         for dtype in (torch.float32, torch.bfloat16):
             network.zero_grad()
             torch.cuda.reset_peak_memory_stats()
+            # [B, C, T], T a second
             inputs = 0.1 * torch.randn(batch_size, network.n_inputs, SAMPLE_RATE, device="cuda")
             with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
                 # The first step chooses kernels and takes memory.

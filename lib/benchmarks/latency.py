@@ -58,6 +58,7 @@ def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
         _, state = run_hops(generator, np.tile(hop, (1, generator.n_inputs, 1)), state)
 
     return {
+        # [1, 480]: the first stage takes rows of hops.
         "deepfilter": lambda hop: first_stage.push(hop[None]),
         "restorer": restore,
         "chain": RestorerStream(generator).push,

@@ -74,6 +74,7 @@ def reason_not_to_try(measured: pd.DataFrame, n_workers: int, max_memory_share: 
     if free < 0:
         return f"the memory is {memory.percent:.0f} % full already"
     tried = measured[measured.peak_mb.notna()] if "peak_mb" in measured else measured
+    # A number that fitted needs no estimate, nor does a smaller one.
     if not len(tried) or n_workers <= tried.n_workers.max():
         return ""
     largest = tried.loc[tried.n_workers.idxmax()]

@@ -31,6 +31,7 @@ def peak_memory(minutes: Sequence[float]) -> pd.DataFrame:
 
 def _stream(minutes: float) -> dict[str, float]:
     rng, began = np.random.default_rng(0), time.perf_counter()
+    # Drawn one by one: the whole signal would be the peak itself.
     chunks = (0.1 * rng.standard_normal(SAMPLE_RATE) for _ in range(round(60 * minutes)))
     n_samples = sum(len(part) for part in enhance_stream(chunks))
     seconds = time.perf_counter() - began

@@ -52,6 +52,7 @@ def measure_reading(
         for epoch in progress(range(n_repeats), "reading"):
             measured.append([seconds_of(_read_all, loader, epoch) for loader in loaders])
     seconds = pd.DataFrame(measured, columns=list(methods))
+    # Within a repeat: other work on the machine slows both methods alike.
     ratios = seconds["whole files"].to_numpy()[:, None] / seconds
     table = {
         "items_per_s": len(rows) / seconds.median(),
@@ -78,6 +79,7 @@ def _write_pairs(given: Sources, folder: Path, n_files: int) -> list[dict]:
         # Each file starts elsewhere in the joined speech.
         clean = 0.5 * np.resize(np.roll(speech, -i * FILE_LENGTH), FILE_LENGTH)
         row = {"id": str(i), "n_samples": FILE_LENGTH, "bandwidth_hz": SAMPLE_RATE / 2}
+        # The three signals of a pair are the same one, since only reading is timed.
         for name in SIGNALS:
             row[name] = f"{name}_{i}{files.EXTENSION}"
             files.write(folder / row[name], clean, SAMPLE_RATE)

@@ -26,6 +26,7 @@ def measure_stft_losses(n_repeats: int = 10) -> pd.DataFrame:
         from auraloss.freq import MultiResolutionSTFTLoss
     except ImportError:
         return pd.DataFrame(columns=["name", "ms", "times"])
+    # FFT sizes, hops and windows: a hop is a quarter of its window.
     auraloss = MultiResolutionSTFTLoss(list(N_FFTS), [n // 4 for n in N_FFTS], list(N_FFTS))
     loss = MultiResolutionSTFT()
     clean = 0.1 * torch.randn(N_SIGNALS, 1, SAMPLE_RATE)

@@ -45,5 +45,6 @@ def step_parts(
             for _ in range(n_steps):
                 learner.step([to_batch(p, loaded, "cpu")], ramp=1.0)
     seconds = n_steps * p.batch_size * p.segment_length / SAMPLE_RATE
+    # The profiler counts in microseconds.
     times = {event.key: event.cpu_time_total / 1000 / seconds for event in profile.key_averages()}
     return {name: times[name] for name in PARTS}

@@ -36,6 +36,7 @@ class Watch(threading.Thread):
             self.peak_bytes = max(self.peak_bytes, family_memory())
             # The whole machine's memory: others must not suffer, either.
             self.full |= psutil.virtual_memory().percent / 100 > self.max_memory_share
+            # Not `sleep`: it returns as soon as `stop` is called.
             if self.ended.wait(PERIOD):
                 return
 
@@ -58,6 +59,7 @@ class Watch(threading.Thread):
             "cpu_share": cpu_s / seconds / os.cpu_count(),
             "peak_mb": self.peak_bytes / 2**20,
             "iowait_share": iowait_s / seconds / os.cpu_count(),
+            # Disk times are added up: several disks may be busy for longer than the clock runs.
             "disk_busy_share": min(busy_s / seconds, 1.0),
             "disk_mb_per_s": read_mb / seconds,
         }

@@ -64,6 +64,7 @@ class WideUNet(nn.Module):
             x = F.silu(step(layer, x))
             x = x + F.silu(step(next(blocks), x))
         hidden = next(old_states).transpose(0, 1).contiguous()  # the batch is the GRU's 2nd axis
+        # [B, C, steps] -> [B, steps, C], as the GRU takes it
         y, hidden = self.gru(x.transpose(1, 2), hidden)
         new_states.append(hidden.transpose(0, 1))
         x = x + y.transpose(1, 2)

@@ -36,6 +36,7 @@ class Parameters(BaseModel):
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
         """Give text the type that YAML reads in it, and text fields their text."""
         kind = plain_type(cls, info.field_name)
+        # Not read as YAML, which would make a number of an id of digits.
         if kind is str:
             return as_text(value)
         if isinstance(value, str):
@@ -68,7 +69,9 @@ def build(model: type[Model], given: dict[str, Any]) -> Model:
         ParameterError: a name is unknown, a value has another type or is out of range, or values
             do not go together.
     """
+    # All problems stand in one error, so that a user can correct them together.
     problems = [unknown_name(model, name) for name in given if name not in model.model_fields]
+    # Without the unknown names, which pydantic would report again in its own words.
     known = {name: value for name, value in given.items() if name in model.model_fields}
     try:
         built = model(**known)
@@ -89,6 +92,7 @@ def plain_type(model: type[Parameters], name: str) -> type:
     """
     annotation = model.model_fields[name].annotation
     origin = get_origin(annotation)
+    # A choice is written as text, and a list is a list whatever its items are.
     return str if origin is Literal else origin or annotation
 
 
@@ -99,6 +103,7 @@ def unknown_name(model: type[Parameters], name: str) -> str:
     >>> unknown_name(Train, "lambda_disturbance")
     'lambda_disturbance: is called lambda_pesq now'
     """
+    # An old name of another notebook's parameter is a plain typo here.
     if RENAMED.get(name) in model.model_fields:
         return f"{name}: is called {RENAMED[name]} now"
     nearest = difflib.get_close_matches(name, model.model_fields, n=1)
@@ -122,6 +127,7 @@ def _as_line(problem: dict[str, Any]) -> str:
     message = re.sub("(Input should be|List should have)", "expected", message)
     if not problem["loc"]:  # a rule about several parameters, whose message names them
         return message
+    # Papermill's `-p` has no lists: they are quoted, and read as YAML here.
     if problem["type"] == "list_type":
         message = "expected a list, typed as '[a, b]'"
     name, *indices = problem["loc"]

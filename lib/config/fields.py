@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+# Written here again: this package comes before `lib.deepfilter`, which has the grid.
 HOP_LENGTH = 480  # samples at 48 kHz: a generator's step, so that segments are multiples of it
 
 
@@ -24,6 +25,7 @@ def as_text(value: Any) -> Any:
     >>> as_text(None), as_text(19), as_text([19])
     ('', '19', [19])
     """
+    # Papermill passes `-p name null` as text, and makes None of `None` alone.
     if value in (None, "null"):
         return ""
     return str(value) if isinstance(value, int | float) else value
@@ -42,6 +44,7 @@ def as_list(value: Any) -> Any:
 
 def plain_name(value: str) -> str:
     """Accept the name of a folder that cannot lead out of its parent."""
+    # The first character is no dot, so that `..` does not pass.
     if not re.fullmatch(r"\w[\w.-]*", value):
         raise ValueError("expected a plain folder name: letters, digits, '_', '-', '.'")
     return value
@@ -90,6 +93,7 @@ def speaker_regex(value: str) -> str:
 
 def relative_glob(value: str) -> str:
     """Accept a pattern of paths that stay below a folder."""
+    # By parts of the path: a file's name may hold two dots.
     if not value or value.startswith("/") or ".." in value.split("/"):
         raise ValueError("expected a pattern of paths below the folder, like '**/*_mic1.flac'")
     return value

@@ -37,12 +37,14 @@ def given_in_notebook(
     declared, injected = set(), set()
     for source in history:
         if source.startswith(INJECTED):
+            # `--inject-paths` makes papermill set names of its own in this cell.
             injected = {
                 name for name in assigned_names(source) if not name.startswith("PAPERMILL_")
             }
         elif len(assigned_names(source) & names) > len(names) / 2:
-            # run again, the parameters cell overwrites what papermill set
+            # Run again, the parameters cell overwrites what papermill set.
             declared, injected = assigned_names(source), set()
+    # Found here, since only known names are passed on to the model.
     if unknown := sorted((declared | injected) - names):
         raise ParameterError("\n".join(unknown_name(model, name) for name in unknown))
 
@@ -62,4 +64,5 @@ def assigned_names(source: str) -> set[str]:
     >>> sorted(assigned_names("seed: int = 0  # of weights\\nlr = 1e-3\\nprint(sep='')"))
     ['lr', 'seed']
     """
+    # `(?!=)` leaves comparisons out.
     return set(re.findall(r"^(\w+)(?: *: *\w+)? *=(?!=)", source, re.MULTILINE))

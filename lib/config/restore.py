@@ -36,6 +36,7 @@ class Restore(Parameters):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
+        # Otherwise the source is the noisy recording itself.
         if self.noisy and not self.already_enhanced:
             raise ValueError("noisy: goes with already_enhanced")
         return self

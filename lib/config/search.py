@@ -44,6 +44,7 @@ def sweep_points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
     fixed, model = sweep.get("fixed", {}), MODELS[sweep["notebook"]]
     varied = _grid(sweep["grid"]) if "grid" in sweep else _random(sweep["random"])
     points = [fixed | point for point in varied]
+    # A mistake is found before the first point is executed, not after hours.
     for point in points:
         build(model, point)
     return points
@@ -58,6 +59,7 @@ def _grid(lists: dict[str, list]) -> list[dict[str, Any]]:
 
 def _random(section: dict[str, Any]) -> list[dict[str, Any]]:
     ranges = {name: value for name, value in section.items() if name not in ("n", "seed")}
+    # A sweep that goes on must draw the same points again.
     rng = np.random.default_rng(section.get("seed", 0))
     return [
         {name: _draw(name, value, rng) for name, value in ranges.items()}
@@ -72,8 +74,10 @@ def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
     try:
         low, high = value["min"], value["max"]
         if value.get("log"):
+            # An even exponent: each power of ten gets as many values.
             return float(f"{math.exp(rng.uniform(math.log(low), math.log(high))):.3g}")
         if isinstance(low, int) and isinstance(high, int):
+            # `max` is one of the values.
             return int(rng.integers(low, high + 1))
         return float(f"{rng.uniform(low, high):.3g}")
     except (TypeError, KeyError, ValueError):

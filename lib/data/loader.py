@@ -56,6 +56,7 @@ def make_loader(
         "batch_sampler": batch_sampler,
         "drop_last": drop_last,
     }
+    # None means not given, so that a value that equals the default is refused, too.
     given = {name for name, value in options.items() if value is not None}
     if "batch_sampler" in given:
         _refuse("batch_sampler", ("batch_size", "shuffle", "sampler", "drop_last"), given)
@@ -64,16 +65,19 @@ def make_loader(
     if endless:
         _refuse("an iterable dataset", ("shuffle", "sampler", "drop_last"), given)
         _refuse("an iterable dataset", ("batch_sampler",), given)
+    # Otherwise `rank` would be ignored, and all processes would train on the same items.
     if n_ranks > 1 and (endless or given & {"sampler", "batch_sampler"}):
         raise ValueError(
             f"n_ranks = {n_ranks} beside a sampler or an iterable dataset:"
             " these share out the items themselves"
         )
+    # The dataset deals out whole batches of its own size to the workers.
     if endless and getattr(dataset, "batch_size", batch_size) != batch_size:
         raise ValueError(
             f"batch_size = {batch_size}, but the endless dataset was made for {dataset.batch_size}"
         )
 
+    # PyTorch refuses workers that live on, or that are waited for, where there are none.
     common = {
         "num_workers": n_workers,
         "collate_fn": collate_keep_meta,
@@ -81,11 +85,13 @@ def make_loader(
         "pin_memory": torch.cuda.is_available(),
         "timeout": timeout if n_workers else 0,
     }
+    # PyTorch refuses other options beside a batch sampler, and samplers of iterable datasets.
     if batch_sampler is not None:
         return DataLoader(dataset, batch_sampler=batch_sampler, **common)
     if endless:
         return DataLoader(dataset, batch_size or 1, **common)
     if sampler is None:
+        # None, the default of `shuffle`, means yes.
         sampler = EpochSampler(len(dataset), dataset.seed, shuffle is not False, rank, n_ranks)
     return DataLoader(
         dataset, batch_size or 1, sampler=sampler, drop_last=bool(drop_last), **common
@@ -106,6 +112,7 @@ def collate_keep_meta(items: list[tuple]) -> tuple:
     [{'id': 'a', 'n_samples': 4}, {'id': 'b', 'n_samples': 3}]
     """
     *columns, metas = zip(*items, strict=True)
+    # Signals of one item are equally long: the first one has the length of all.
     first_tensors = columns[0]
     # A number (no axes) has no length.
     if first_tensors[0].dim():
@@ -121,6 +128,7 @@ def _refuse(name: str, excluded: Sequence[str], given: set[str]) -> None:
 
 
 def _padded(signals: Sequence[Tensor]) -> list[Tensor]:
+    # Numbers, such as a level, are stacked as they are.
     if not signals[0].dim():
         return list(signals)
     longest = max(signal.shape[-1] for signal in signals)
@@ -128,4 +136,5 @@ def _padded(signals: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _with_length(meta: dict, n_samples: int) -> dict:
+    # Mixtures have `clean_len` and `noisy_len` instead.
     return meta if "n_samples" in meta or "clean_len" in meta else meta | {"n_samples": n_samples}

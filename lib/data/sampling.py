@@ -25,6 +25,7 @@ def epoch_order(n_items: int, seed: int, epoch: int) -> np.ndarray:
     >>> sorted(epoch_order(4, seed=0, epoch=1).tolist())
     [0, 1, 2, 3]
     """
+    # Seeded by the epoch: a resumed training finds its order without the epochs before.
     return np.random.default_rng([seed, epoch]).permutation(n_items)
 
 
@@ -53,6 +54,7 @@ class EpochSampler(Sampler):
     ):
         if not 0 <= rank < n_ranks:
             raise ValueError(f"rank = {rank}: expected 0 to n_ranks - 1 = {n_ranks - 1}")
+        # Fewer items leave each process a share of none, and an epoch without a step.
         if n_items < n_ranks:
             raise ValueError(
                 f"{n_items} items for {n_ranks} processes: expected at least one for each"
@@ -71,12 +73,14 @@ class EpochSampler(Sampler):
         self.n_done = n_done
 
     def __len__(self) -> int:
+        # Without `n_done`: the schedule counts the steps of whole epochs.
         return self.n_items // self.n_ranks
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.arange(self.n_items)
         if self.shuffle:
             order = epoch_order(self.n_items, self.seed, self.epoch)
+        # Every process draws the same order, so no exchange is needed to share it out.
         share = order[self.rank :: self.n_ranks][self.n_done : len(self)]
         return ((self.epoch, int(index)) for index in share)
 
@@ -113,12 +117,15 @@ class EndlessDataset(IterableDataset):
         self.n_ranks = n_ranks
 
     def __iter__(self) -> Iterator:
+        # A loader takes one batch of each worker in turn: worker w has w, w + n, w + 2 n, ...
         worker = get_worker_info()
         batch, n_workers = (worker.id, worker.num_workers) if worker else (0, 1)
         n_items, seed = len(self.dataset), self.dataset.seed
         while True:
+            # Batches are numbered over all processes: of `n_ranks` in a row each takes one.
             first = (batch * self.n_ranks + self.rank) * self.batch_size
             for number in range(first, first + self.batch_size):
+                # Items are counted without end, so a batch may reach into the next epoch.
                 epoch, position = divmod(number, n_items)
                 yield self.dataset[epoch, int(epoch_order(n_items, seed, epoch)[position])]
             batch += n_workers

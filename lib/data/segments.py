@@ -56,14 +56,18 @@ class PairSegments(Dataset):
     def __getitem__(self, key: tuple[int, int] | int) -> tuple[Tensor, Tensor, Tensor, dict]:
         epoch, index = epoch_and_index(key)
         row = self.rows[index]
+        # The draws keep their order: in another one the same seed would give other items.
         rng = np.random.default_rng([self.seed, epoch, index])
+        # Plus 1: the last start is the one whose segment ends with the pair.
         start = int(rng.integers(max(row.n_samples - self.length, 0) + 1))
         gain = float(rng.uniform(*self.gain)) * (-1 if rng.random() < self.p_invert else 1)
         n_samples = min(self.length, row.n_samples)
         signals = [
             self._cut(path, start, n_samples) * np.float32(gain)
+            # The order in which training takes them.
             for path in (row.enhanced, row.noisy, row.clean)
         ]
+        # Light values: workers send them to the main process with every batch.
         meta = {
             "idx": index,
             "id": row.id,
@@ -77,4 +81,5 @@ class PairSegments(Dataset):
 
     def _cut(self, path: str, start: int, n_samples: int) -> np.ndarray:
         signal = files.read(self.root / path, start=start, n_samples=n_samples)
+        # Zeros go behind the signal: losses count the first `n_samples` samples alone.
         return np.pad(signal, (0, self.length - n_samples))

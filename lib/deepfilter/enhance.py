@@ -50,12 +50,14 @@ def enhance_batch(
     for i, noisy in enumerate(signals):
         quiet = is_quiet(noisy)
         stretch = active_stretch(quiet)
+        # The network does not hear pauses: a signal with one inside is no single stretch.
         if stretch is None or (settings.hold_at_pauses and quiet.any()):
             rows[i] = np.concatenate(list(open_stream(model).whole([noisy])))
         else:
             rows[i] = silent_rows(len(quiet))
             stretches[i] = stretch
 
+    # By length, so that little of a batch is padding.
     order = sorted(stretches, key=lambda i: stretches[i][1] - stretches[i][0])
     for first in range(0, len(order), BATCH_SIZE):
         batch = order[first : first + BATCH_SIZE]
@@ -83,6 +85,7 @@ def enhance_stream(
     def checked_chunks():
         nonlocal n_samples
         for chunk in chunks:
+            # The message names the place in the signal: the number of a chunk would not help.
             chunk = _checked(chunk, f"behind {n_samples / SAMPLE_RATE:.2f} s: ")
             n_samples += len(chunk)
             yield chunk
@@ -105,6 +108,7 @@ def _enhance_stretches(
     padded = np.stack([np.pad(part, (0, length - len(part))) for part in samples])
     rows, _ = model.rows(padded)
     return [
+        # The first rows are about the hops before the signal.
         rows[k, DELAY_HOPS : DELAY_HOPS + stop - start]
         for k, (_, start, stop) in enumerate(stretches)
     ]
@@ -123,6 +127,7 @@ def _checked(noisy: np.ndarray, where: str) -> np.ndarray:
     noisy = np.asarray(noisy, np.float32)
     if noisy.ndim != 1:
         raise ValueError(f"{where}DeepFilterNet3 wants one channel [T], got shape {noisy.shape}")
+    # One NaN would stay in the states and spoil all that follows.
     if not np.isfinite(noisy).all():
         n_bad = np.count_nonzero(~np.isfinite(noisy))
         raise ValueError(f"{where}DeepFilterNet3 wants finite samples, {n_bad} are NaN or infinite")

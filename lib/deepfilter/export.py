@@ -22,6 +22,7 @@ def onnx_network() -> Callable[..., list[Tensor]]:
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    # 3: errors alone.
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         export_network(), options, providers=["CPUExecutionProvider"]
@@ -57,6 +58,7 @@ def export_network() -> bytes:
             file,
             input_names=input_names,
             output_names=output_names,
+            # One graph for batches of files and for single hops of a stream.
             dynamic_axes=_variable_axes(input_names + output_names),
             opset_version=17,
             dynamo=False,

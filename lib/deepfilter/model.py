@@ -112,6 +112,7 @@ class DeepFilter(nn.Module):
         spectra = torch.cat([state.spectra, spectrum], dim=1)  # [B, 4 + frames, 481]
         filtered = self._filter(spectra, gains, taps, lsnr_db)  # [B, frames, 481]
 
+        # This inverse is not scaled, which undoes the forward 1 / 960.
         frames = torch.fft.irfft(filtered, norm="forward") * self.window  # [B, frames, 960]
         overlaps = torch.cat([state.overlap[:, None], frames[:, :, HOP_LENGTH:]], dim=1)
         enhanced = (frames[:, :, :HOP_LENGTH] + overlaps[:, :-1]).flatten(1)  # [B, T]

@@ -71,6 +71,7 @@ class SqueezedGRU(nn.Module):
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
         x = F.relu(self.linear_in(x))
+        # PyTorch's GRU has the layers first.
         x, state = self.gru(x, state.transpose(0, 1).contiguous())
         if self.linear_out is not None:
             x = F.relu(self.linear_out(x))
@@ -175,6 +176,7 @@ class Pathway(nn.Module):
 
     def __init__(self):
         super().__init__()
+        # For each of five places ten channels: five taps, real and imaginary.
         self.conv = nn.Conv2d(CHANNELS, ORDER * 2 * ORDER, 1, bias=False)
         self.bias = nn.Parameter(torch.empty(2 * ORDER, 1, 1))
 
@@ -239,6 +241,7 @@ class Network(nn.Module):
 
     def start(self, batch_size: int) -> tuple[Tensor, ...]:
         """The states before any signal, in the order of `STATES`."""
+        # On the device of the weights.
         zeros = self.df_dec.df_convp.bias.new_zeros
         return (
             zeros(batch_size, 1, N_CONTEXT, N_ERB),

@@ -38,6 +38,7 @@ class Settings(NamedTuple):
         >>> DEFAULTS.gated, Settings(min_db_thresh=-5.0).gated
         (False, True)
         """
+        # Estimates stay within these limits, so a threshold at its end lets every frame pass.
         max_thresh = min(self.max_db_erb_thresh, self.max_db_df_thresh)
         return self.min_db_thresh > LSNR_MIN or max_thresh < LSNR_MAX
 
@@ -58,6 +59,7 @@ def identity(settings: Settings = DEFAULTS, device: str = "cpu") -> dict[str, st
     """
     # This reads the archive and compares its hash.
     weights_archive()
+    # The format writes 100 and 100.0 alike: equal settings have equal texts.
     values = " ".join(f"{name}={value:g}" for name, value in settings._asdict().items())
     return {
         "df_engine": f"{ENGINE}, weights of {WEIGHTS_FROM} {metadata.version(WEIGHTS_FROM)}",

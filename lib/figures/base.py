@@ -58,7 +58,9 @@ def blank(
     Args:
         subplots: more arguments of matplotlib's `Figure.subplots`, such as `sharex`.
     """
+    # Constrained, since it makes room for legends outside the axes.
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    # Not squeezed, so that one panel comes as an array, too.
     axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **subplots).flat)
     for ax in axes:
         ax.tick_params(labelsize=11)
@@ -71,8 +73,10 @@ def grid(n: int) -> tuple[Figure, list[Axes]]:
     >>> len(grid(5)[1]), len(grid(4)[1])
     (6, 4)
     """
+    # Four panels fill two columns; three columns would leave two places empty.
     n_columns = 2 if n == 4 else min(max(n, 1), 3)
     n_rows = math.ceil(max(n, 1) / n_columns)
+    # 2.9 inches for each row and 0.6 for the title.
     figure, axes = blank(n_rows, n_columns, height=0.6 + 2.9 * n_rows)
     for ax in axes[n:]:
         ax.set_axis_off()

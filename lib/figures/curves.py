@@ -41,7 +41,9 @@ def curves(
     epochs = history["epoch"].to_numpy(float) if len(history) else np.zeros(0)
     has_shared_legend = _show_the_same_curves(list(panels.values()))
     is_shaded = False
+    # The grid may have more axes than there are panels.
     for ax, (label, names) in zip(axes, panels.items(), strict=False):
+        # A column without values would be a name in the legend without a curve.
         drawn = [name for name in names if name in history and history[name].notna().any()]
         _draw(ax, epochs, history, names, drawn, has_shared_legend)
         # The scale comes first: the legend looks for the corner that is empty then.
@@ -50,12 +52,14 @@ def curves(
         if not drawn:
             explain_empty(ax, "no values")
         elif gan_start_epoch is not None and gan_start_epoch <= epochs.max():
+            # It begins half an epoch earlier, so that the marker of its first epoch lies within.
             shade = {"color": CYCLE[4], "alpha": 0.15, "linewidth": 0}
             ax.axvspan(gan_start_epoch - 0.5, epochs.max() + 0.5, **shade)
             is_shaded = True
         if len(epochs) > 1 and drawn:
             ax.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
         ax.set_title(label, loc="left")
+        # Epochs are whole numbers.
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_lowest(axes, "epoch")
     if has_shared_legend:
@@ -66,6 +70,7 @@ def curves(
 
 def _show_the_same_curves(panels: Sequence[Sequence[str]]) -> bool:
     """Whether there are several panels of the same several curves."""
+    # Without the part before the slash, which is the panel's own.
     kinds = {tuple(map(_short_name, names)) for names in panels}
     return len(panels) > 1 and len(kinds) == 1 and len(*kinds) > 1
 
@@ -82,9 +87,11 @@ def _draw(
     n = len(names)
     widths = np.linspace(BROADEST, NARROWEST, n) if has_shared_legend else np.full(n, USUAL)
     for name, colour, width in zip(names, itertools.cycle(CURVE_COLOURS), widths, strict=False):
+        # Skipped here and not left out before, so that the others keep their colours.
         if name not in drawn:
             continue
         values = history[name].to_numpy(float)
+        # Epochs without a value are left out, so that the line joins their neighbours.
         finite = np.isfinite(values)
         look = {"color": colour, "linewidth": width, "markersize": 2 * width}
         ax.plot(epochs[finite], values[finite], "o-", label=_short_name(name), **look)
@@ -92,12 +99,14 @@ def _draw(
     if not shown.size:
         return
     low, high = np.nanmin(shown), np.nanmax(shown)
+    # A logarithmic axis has no place for zero.
     if low > 0 and high > MAX_LINEAR_RATIO * low:
         ax.set_yscale("log")
 
 
 def _add_shared_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """One entry a name, below the panels."""
+    # By name: the panels draw the same names, though one of them may lack a curve.
     handles = {
         label: line
         for ax in axes
@@ -119,5 +128,6 @@ def _label_lowest(axes: Sequence[Axes], xlabel: str) -> None:
     """Label the lowest visible panel of each column."""
     visible = [ax for ax in axes if ax.axison]
     n_columns = axes[0].get_subplotspec().get_gridspec().ncols
+    # Axes are in the order of rows, so the last ones are the lowest of their columns.
     for ax in visible[-n_columns:]:
         ax.set_xlabel(xlabel)

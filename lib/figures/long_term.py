@@ -45,6 +45,7 @@ def long_term_level_db(
                 " expected equal lengths"
             )
         energy = stft.power_spectrogram(reference).sum(axis=0)
+        # Without the least power all frames of a silent reference would be active.
         active = energy >= max(energy.max() * 10 ** (-stft.ACTIVE_DB / 10), MIN_POWER)
         power += stft.power_spectrogram(signal)[:, active].sum(axis=1)
         n_frames += int(active.sum())
@@ -76,7 +77,9 @@ def long_term_spectrum(
     """
     clean = signals.get("clean")
     figure, axes = blank(2 if clean else 1, 1, height=6.6, sharex=True)
+    # The highest band ends at the Nyquist frequency.
     frequencies = np.geomspace(MIN_HZ, sample_rate / 2 * BAND[0], N_FREQUENCIES)
+    # Clean, where it is given, decides for all signals which frames are active.
     levels = {
         name: long_term_level_db(recordings, clean or recordings, frequencies, sample_rate)
         for name, recordings in signals.items()

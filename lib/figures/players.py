@@ -31,8 +31,10 @@ def player(signal: np.ndarray, sample_rate: int, label: str = "", subtype: str =
             " scale all compared signals alike"
         )
     file = io.BytesIO()
+    # FLAC is lossless and takes a third of the space of WAV.
     soundfile.write(file, np.asarray(signal), sample_rate, format="FLAC", subtype=subtype)
     data = base64.b64encode(file.getvalue()).decode()
+    # Not in a `<source>` within: a notebook that is not trusted does not play that.
     return (
         f'<audio controls preload="metadata" aria-label="{escape(label)}"'
         f' src="data:audio/flac;base64,{data}"></audio>'

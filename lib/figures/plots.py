@@ -30,10 +30,12 @@ def histogram(
     figure, axes = blank(1, 1, height=4.5)
     ax = axes[0]
     _draw_histogram(ax, values, xlabel, bins)
+    # All marks have one colour, so their lines must differ.
     line_styles = itertools.cycle(("--", ":", "-."))
     for (name, value), style in zip((marks or {}).items(), line_styles, strict=False):
         ax.axvline(value, color=COLOURS["enhanced"], linestyle=style, label=f"{name} ({value:g})")
     if marks:
+        # Above the axes, where it hides no bar.
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     figure.suptitle(title)
     return figure
@@ -43,9 +45,11 @@ def histogram(
 def histograms(columns: Mapping[str, Sequence[float]], title: str = "", bins: int = 30) -> Figure:
     """One small histogram for each of `columns` (label with unit -> values)."""
     figure, axes = grid(len(columns))
+    # The grid may have more axes than there are columns.
     for ax, (label, values) in zip(axes, columns.items(), strict=False):
         _draw_histogram(ax, values, label, bins)
     for ax in axes:
+        # All panels count, so the first one of a row says it.
         ax.set_ylabel("count" if ax.get_subplotspec().is_first_col() else "")
     figure.suptitle(title)
     return figure
@@ -61,8 +65,10 @@ def latencies(table: pd.DataFrame, limit_ms: float, title: str = "") -> Figure:
     """
     n_panels = max(table.shape[1], 1)
     figure, axes = blank(n_panels, 1, height=1.2 + 1.5 * n_panels, sharex=True)
+    # The line of the limit lies within, however fast the hops were.
     longest_ms = max(1.15 * limit_ms, 1.05 * np.nanmax(table.to_numpy(float), initial=0.0))
     for ax, (name, values) in zip(axes, table.items(), strict=False):
+        # Equal bins in all panels. A logarithmic axis shows one slow hop beside thousands.
         ax.hist(values, bins=np.linspace(0, longest_ms, 200), color=CYCLE[0], log=True)
         ax.axvline(limit_ms, color=COLOURS["enhanced"], linestyle="--")
         p95, p99 = values.quantile([0.95, 0.99])
@@ -79,7 +85,9 @@ def latencies(table: pd.DataFrame, limit_ms: float, title: str = "") -> Figure:
 @styled
 def counts(series: Mapping[str, int], xlabel: str, title: str = "") -> Figure:
     """Horizontal bars with their numbers, in the given order: formats, speakers, reasons."""
+    # `dict` makes a pandas Series and a mapping alike.
     names, numbers = [str(name) for name in series.keys()], list(dict(series).values())
+    # 0.4 inches for each bar, so that a longer list is a taller figure.
     figure, axes = blank(1, 1, height=1.6 + 0.4 * max(len(names), 2))
     ax = axes[0]
     if names:
@@ -103,6 +111,7 @@ def stacked(table: pd.DataFrame, xlabel: str, title: str = "") -> Figure:
     for name, colour in zip(table, itertools.cycle([*CYCLE, "#999999", "#000000"]), strict=False):
         bars = ax.barh(rows, table[name], 0.7, left, color=colour, label=name)
         left += table[name].to_numpy()
+    # The last parts end where the bars end.
     ax.bar_label(bars, [f"{total:.3g}" for total in left], padding=4)
     _list_from_the_top(ax)
     ax.set_xlabel(xlabel)
@@ -138,12 +147,14 @@ def scatter(
     figure, axes = blank(1, 1, width=7.5, height=6.0)
     ax = axes[0]
     if len(x):
+        # The line reaches as far as the points.
         ends = np.array([x.min(), x.max()])
         if identity:
             ax.plot(ends, ends, color="#444444", linewidth=1, label="equal")
         if band is not None:
             strip = {"color": "#444444", "alpha": 0.12, "linewidth": 0, "label": f"±{band:g}"}
             ax.fill_between(ends, ends - band, ends + band, **strip)
+        # Without a band no point lies outside.
         outside = np.abs(y - x) > (math.inf if band is None else band)
         ax.scatter(x[~outside], y[~outside], s=22, alpha=0.6, color=CYCLE[0], linewidths=0)
         if outside.any():
@@ -180,8 +191,10 @@ def lines(
         for column, colour in zip(columns, itertools.cycle(CYCLE), strict=False):
             ax.plot(table[x], table[column], color=colour, label=column, marker=marker)
         if len(columns) > 1:
+            # Above the axes, where it hides no line.
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
         ax.set(ylabel=ylabel)
+        # Numbers of workers, for example, have no halves.
         if pd.api.types.is_integer_dtype(table[x]):
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if from_zero:
@@ -200,7 +213,9 @@ def _draw_histogram(ax: Axes, values: Sequence[float], xlabel: str, bins: int) -
         is_spread = high - low > 1e-9 * max(abs(low), abs(high))
         margin = max(abs(low) * 0.1, 0.5)
         limits = None if is_spread else (low - margin, high + margin)
+        # An odd number of bins, 21, has one in the middle, into which the value falls.
         ax.hist(finite, bins=bins if is_spread else 21, range=limits, color=CYCLE[0])
+        # Counts are whole numbers.
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     else:
         explain_empty(ax, "no values")
@@ -212,6 +227,7 @@ def _draw_histogram(ax: Axes, values: Sequence[float], xlabel: str, bins: int) -
 def _list_from_the_top(ax: Axes) -> None:
     """Horizontal bars as a list: the first above, room for numbers at their ends."""
     ax.margins(x=0.1)
+    # matplotlib puts the first bar at the bottom.
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
 

@@ -41,6 +41,7 @@ def spectrograms(
         look = {"cmap": "magma", "vmin": MIN_DB, "vmax": MAX_DB}
         image = _draw(ax, levels, sample_rate, bandwidth_hz, "white", **look)
         ax.set_title(name, loc="left")
+        # The panels have the same axes, so numbers on the outer ones are enough.
         ax.label_outer()
     lowest, leftmost = (axes[-2:], axes[::2]) if n == 4 else (axes, axes[:1])
     for ax in lowest:
@@ -74,11 +75,13 @@ def difference_spectrograms(
         name: stft.spectrogram_db(np.asarray(signal)[: round(MAX_SECONDS * sample_rate)])
         for name, signal in signals.items()
     }
+    # Taken out, since clean has no difference to itself.
     clean = np.maximum(levels.pop("clean"), stft.FLOOR_DB)
     figure, axes = blank(1, max(len(levels), 1), height=3.8, sharey=True)
     image = None
     for ax, (name, level) in zip(axes, levels.items(), strict=False):
         difference = np.maximum(level, stft.FLOOR_DB) - clean
+        # Even limits, so that no difference is white.
         look = {"cmap": "RdBu_r", "vmin": -MAX_DIFFERENCE_DB, "vmax": MAX_DIFFERENCE_DB}
         image = _draw(ax, difference, sample_rate, bandwidth_hz, "black", **look)
         ax.set_title(f"{name} - clean", loc="left")
@@ -99,11 +102,14 @@ def _draw(
     **look,
 ) -> AxesImage:
     """`values` `[F, frames]` over seconds and kHz, and a dashed line at `bandwidth_hz`."""
+    # The last frame starts so many hops after the first one, and is a window long.
     seconds = (values.shape[1] - 1) * stft.HOP_LENGTH / sample_rate + stft.N_FFT / sample_rate
     # No line where it would coincide with the upper edge of the picture.
     if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
         ax.axhline(bandwidth_hz / 1000, color=line_colour, linestyle="--", linewidth=1)
+    # The lines of the style's grid would lie over the picture.
     ax.grid(visible=False)
+    # The Nyquist frequency in kHz is the sample rate over 2000.
     extent = (0, seconds, 0, sample_rate / 2000)
     return ax.imshow(values, origin="lower", aspect="auto", extent=extent, **look)
 
@@ -111,4 +117,5 @@ def _draw(
 def _add_colourbar(
     figure: Figure, axes: Sequence[Axes], image: AxesImage, label: str, aspect: int
 ) -> None:
+    # Arrows at both ends: levels beyond have the colour of the end.
     figure.colorbar(image, ax=list(axes), label=label, extend="both", aspect=aspect, pad=0.02)

@@ -106,6 +106,7 @@ class Restorer:
         """
         if run == "shipped":
             return cls(load_weights(device=device))
+        # The id is kept, since `latest` and `best` may name another run tomorrow.
         run_id = store.find(run)
         return cls(load_generator(store.download(run_id, "checkpoints/best.pt"), device), run_id)
 
@@ -144,6 +145,7 @@ class Restorer:
         signals = split_channels(signal, sample_rate)
         noisy_signals = signals if noisy is None else split_channels(noisy, sample_rate)
         restored = self.restore_batch(signals, noisy_signals, mix, already_enhanced)
+        # A recording `[T]` came as one channel of `[T, C]` and gets its shape back.
         return join_channels(restored, sample_rate, len(signal)).reshape(signal.shape)
 
     def restore_batch(
@@ -164,11 +166,13 @@ class Restorer:
         enhanced = signals
         if not already_enhanced:
             enhanced = [out.signal for out in enhance_batch(signals, device=self.device.type)]
+        # In the order of `signals`, while the batches are in that of the lengths.
         restored: list = [None] * len(signals)
         # Signals of like lengths share a batch, so that little is padded.
         by_length = sorted(range(len(signals)), key=lambda i: len(signals[i]))
         for start in range(0, len(by_length), BATCH_SIZE):
             indices = by_length[start : start + BATCH_SIZE]
+            # The longest signal of the batch, rounded up to whole hops.
             length = -(-len(signals[indices[-1]]) // HOP_LENGTH) * HOP_LENGTH
             inputs = np.stack(
                 [[_padded(enhanced[i], length), _padded(noisy[i], length)] for i in indices]

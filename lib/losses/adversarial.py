@@ -12,6 +12,7 @@ def discriminator_loss(scores_clean: list[Tensor], scores_restored: list[Tensor]
     >>> discriminator_loss([torch.ones(2)], [torch.zeros(2)]).item()
     0.0
     """
+    # Means over the members: the loss does not grow with their number.
     pairs = zip(scores_clean, scores_restored, strict=True)
     return torch.stack(
         [(1 - clean).square().mean() + restored.square().mean() for clean, restored in pairs]
@@ -41,6 +42,7 @@ def feature_matching(restored: list[list[Tensor]], clean: list[list[Tensor]]) ->
     >>> feature_matching([[torch.full((1, 3), 3.0), torch.zeros(1)]], maps).item()
     0.5
     """
+    # The floor keeps the ratio finite where a layer is silent on a clean item.
     terms = [
         (_item_size(ours - real.detach()) / _item_size(real.detach()).clamp(min=1e-4)).mean()
         for maps, real_maps in zip(restored, clean, strict=True)

@@ -43,6 +43,7 @@ def bark_bands(signals: Tensor, n_frames: Tensor) -> Tensor:
     # The squared ratio of the rates gives the power that a transform at 16 kHz would find.
     power = (z.real.square() + z.imag.square())[:, :N_BINS] / (SAMPLE_RATE / 16_000) ** 2
     hz = torch.arange(N_BINS, device=signals.device) * SAMPLE_RATE / N_FFT
+    # Frames of the padding must not count in the level that follows.
     inside = torch.arange(power.shape[2], device=power.device) < n_frames[:, None]
     power = power * inside[:, None]
     gain = level_gain(power, hz, inside)
@@ -71,6 +72,7 @@ def input_filter(hz: Tensor) -> Tensor:
     >>> [round(x, 2) for x in input_filter(torch.tensor([0.0, 31.25, 1_000.0])).tolist()]
     [0.0, 0.07, 7.94]
     """
+    # Double precision: near 0 Hz the terms cancel to less than a thousandth of their size.
     turn = torch.exp(-2j * torch.pi * hz.double() / 16_000)
     up, down = (sum(c * turn**i for i, c in enumerate(part)) for part in (NUMERATOR, DENOMINATOR))
     response = (up / down).abs().square().float()
@@ -111,6 +113,7 @@ def band_tables(device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, Ten
     """
     bins, index = torch.tensor(BINS_OF_BAND), torch.arange(N_BANDS)
     khz = (bins.cumsum(0) - bins / 2) * SAMPLE_RATE / N_FFT / 1000
+    # Terhardt (1979), in dB over kHz.
     threshold_db = 3.64 * khz**-0.8 - 6.5 * torch.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
     # In P.862 the width grows by 1.3 % from band to band; the first is half a band.
     width = 0.318 * (0.5852 / 0.318) ** ((index - 1) / 47)

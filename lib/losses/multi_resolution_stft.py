@@ -64,7 +64,8 @@ class MultiResolutionSTFT(nn.Module):
             high = bins_below(torch.full_like(bandwidth_hz, HIGH_HZ), n_fft) == 0
             inside = bins_below(bandwidth_hz, n_fft)
             weights = inside * torch.where(high, self.high_band_weight, 1.0)
-            total = torch.einsum("bft,bf->bt", difference, weights)
+            total = torch.einsum("bft,bf->bt", difference, weights)  # [B, frames]
             per_frame = total / inside.sum(1, keepdim=True)
+            # Frames are centred, so there is one more than whole hops.
             terms.append(item_mean(per_frame, n_samples // (n_fft // 4) + 1))
         return torch.stack(terms).mean()

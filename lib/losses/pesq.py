@@ -54,6 +54,7 @@ def pesq_loss(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
     n_frames = _n_frames(n_samples)
     restored_bands, clean_bands = (bark_bands(x, n_frames) for x in (restored, clean))
     inside = torch.arange(clean_bands.shape[1], device=clean_bands.device) < n_frames[:, None]
+    # In this order, since the gain is measured against clean with the filter applied.
     clean_bands = forgive_fixed_filter(restored_bands, clean_bands, inside, n_frames)
     restored_bands = forgive_slow_gain(restored_bands, clean_bands)
     symmetric, asymmetric = frame_disturbances(restored_bands, clean_bands)
@@ -73,10 +74,12 @@ def forgive_fixed_filter(
 
     All bands are `[B, frames, 49]`.
     """
+    # As in P.862, bands count from 20 dB above the threshold of hearing: a factor of 100.
     speech = inside & (audible(clean, 100.0).sum(2) > SPEECH_POWER)
 
     def mean_spectrum(bands: Tensor) -> Tensor:
         total = (audible(bands, 100.0) * speech[..., None]).sum(1, keepdim=True)
+        # By all frames, as in P.862. The number cancels out, but for the floor below.
         return total / n_frames[:, None, None]
 
     ratio = (mean_spectrum(restored) + 1e3) / (mean_spectrum(clean) + 1e3)
@@ -103,10 +106,12 @@ def frame_disturbances(restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]
     masked = DEAD_ZONE * torch.minimum(restored_loudness, clean_loudness)
     difference = F.relu((restored_loudness - clean_loudness).abs() - masked)
     asymmetry = ((restored + 50) / (clean + 50)) ** 1.2
+    # P.862: little more power counts as none, and much more counts twelvefold at most.
     asymmetry = torch.where(asymmetry < 3, 0.0, asymmetry.clamp(max=12.0))
     # The first band, below 32 Hz, does not count.
     symmetric = (width * difference)[..., 1:]
     asymmetric = (width * difference * asymmetry)[..., 1:]
+    # A root mean square over the bands, times their width; the floor keeps its slope finite.
     norm = width[1:].sum().sqrt() * (symmetric.square().sum(2) + 1e-12).sqrt()
     return norm, asymmetric.sum(2)
 
@@ -122,6 +127,7 @@ def norm_over_time(disturbance: Tensor, n_frames: Tensor) -> Tensor:
     length = min(N_WORST_FRAMES, disturbance.shape[1])
     hop = max(length // 2, 1)
     windows = disturbance.unfold(1, length, hop)
+    # The floor, far below any disturbance, keeps the gradient of silence finite.
     worst = (windows.pow(6).mean(2) + 1e-24) ** (1 / 6)
     starts = torch.arange(worst.shape[1], device=disturbance.device) * hop
     # An item shorter than a window keeps its first one.

@@ -36,10 +36,12 @@ class ReconstructionLoss(nn.Module):
 
     def __init__(self, names: Sequence[str] = TERMS, high_band_weight: float = 1.0):
         super().__init__()
+        # A misspelt name would drop its term without a word.
         if unknown := set(names) - set(TERMS):
             raise KeyError(f"no loss term {sorted(unknown)}: the terms are {', '.join(TERMS)}")
         self.names = tuple(names)
         self.stft = MultiResolutionSTFT(high_band_weight=high_band_weight)
+        # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", terms.mel_filters(), persistent=False)
 
@@ -58,8 +60,10 @@ class ReconstructionLoss(nn.Module):
         if set(self.names) - set(loss):
             # The other terms share one pair of spectra; they give a value for each frame.
             spectra = [terms.spectrum(signals, self.window) for signals in (restored, clean)]
+            # Frames are centred, so there is one more than whole hops.
             n_frames = n_samples // (N_FFT // 4) + 1
             inside = terms.bins_below(bandwidth_hz, N_FFT)
+            # Lambdas, so that only the terms that are asked for are worked out.
             by_frame = {
                 "complex": lambda: terms.complex_distance(*spectra, inside),
                 "over_attenuation": lambda: terms.over_attenuation(*spectra, inside),

@@ -36,6 +36,7 @@ def spectrum(signals: Tensor, window: Tensor) -> Tensor:
     1.0
     """
     n_fft = len(window)
+    # Zeros at the ends: mirrored ends need a signal longer than half a window.
     z = torch.stft(
         signals[:, 0].float(),
         n_fft,
@@ -44,6 +45,7 @@ def spectrum(signals: Tensor, window: Tensor) -> Tensor:
         return_complex=True,
         pad_mode="constant",
     )
+    # A sine peaks at half the window's sum: its other half lies at the negative frequency.
     return z * (2 / window.sum())
 
 
@@ -70,6 +72,7 @@ def complex_distance(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
     real, imag = compress(restored.real, restored.imag)
     clean_real, clean_imag = compress(clean.real, clean.imag)
     phase = (real - clean_real).square() + (imag - clean_imag).square()
+    # The floor, that of `compress`, gives silent bins a gradient.
     magnitude, clean_magnitude = (
         (power(z) + POWER_FLOOR).pow(COMPRESSION / 2) for z in (restored, clean)
     )
@@ -127,6 +130,7 @@ def mel_filters() -> Tensor:
     filters = melscale_fbanks(
         N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, N_MELS, SAMPLE_RATE, None, "slaney"
     )
+    # A band's level is then a mean of its bins: the floor means the same in wide bands.
     return filters / filters.sum(0)
 
 
@@ -140,10 +144,12 @@ def band_limit(signals: Tensor, bandwidth_hz: Tensor) -> Tensor:
     >>> band_limit(highest, torch.tensor([11_025.0])).abs().max().item() < 1e-6
     True
     """
+    # A signal of the full band comes back as it is, without a transform.
     if (bandwidth_hz >= SAMPLE_RATE / 2).all():
         return signals
     n = signals.shape[-1]
     hz = torch.linspace(0, SAMPLE_RATE / 2, n // 2 + 1, device=signals.device)
+    # One transform of the whole signal: the cut is steep and shifts nothing in time.
     spectrum = torch.fft.rfft(signals.float()) * (hz <= bandwidth_hz[:, None, None])
     return torch.fft.irfft(spectrum, n=n)
 
@@ -171,6 +177,7 @@ def item_mean(values: Tensor, lengths: Tensor) -> Tensor:
 
 def check_same_shape(restored: Tensor, clean: Tensor) -> None:
     """Raises `ValueError`, with both shapes, unless they are the same `[B, 1, T]`."""
+    # Unequal shapes might broadcast, and the loss would be a number without a meaning.
     if restored.shape != clean.shape or restored.ndim != 3:
         shapes = f"restored {tuple(restored.shape)}, clean {tuple(clean.shape)}"
         raise ValueError(f"{shapes}: expected [B, 1, T] twice")

@@ -13,6 +13,7 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     >>> weighted_sum({"l1": torch.tensor(2.0)}, {"l1": 50.0}).item()
     100.0
     """
+    # Without this a misspelt weight would drop its term.
     if terms.keys() != weights.keys():
         raise KeyError(f"loss terms {sorted(terms)}, but weights for {sorted(weights)}")
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()

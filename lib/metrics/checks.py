@@ -13,6 +13,7 @@ def check_pair(estimate: np.ndarray, reference: np.ndarray, sample_rate: int | N
     if np.ndim(estimate) != 1 or np.shape(estimate) != np.shape(reference):
         shapes = f"estimate {np.shape(estimate)}, reference {np.shape(reference)}"
         raise ValueError(f"{shapes}: expected two [T] of one length")
+    # Scores that resample by themselves, or need no rate, do not pass one.
     if sample_rate not in (None, SAMPLE_RATE):
         raise ValueError(
             f"sample_rate is {sample_rate}, expected {SAMPLE_RATE} Hz: resample both signals first"

@@ -22,9 +22,11 @@ def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> floa
     check_pair(estimate, reference)
     if not np.any(estimate) or not np.any(reference):
         return np.nan
+    # For too little speech pystoi warns and returns 1e-5, which is no score.
     with _seeded_global_generator(), warnings.catch_warnings():
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
+            # pystoi wants the reference first.
             return float(pystoi.stoi(reference, estimate, sample_rate, extended=True))
         except RuntimeWarning:
             return np.nan

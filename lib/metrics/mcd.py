@@ -43,7 +43,9 @@ def mcd_db(
     powers = stft.active_power(estimate, reference)
     if not len(powers[1]) or np.isnan(bandwidth_hz):
         return np.nan
+    # There are no bins above the Nyquist frequency.
     filters = _mel_filters(sample_rate, min(float(bandwidth_hz), sample_rate / 2))
+    # [frames, F] @ [F, N_MELS]; 20 dB are a factor of 10 in magnitude, so ln 10.
     log_magnitudes = (stft.power_to_db(power @ filters) * (np.log(10) / 20) for power in powers)
     estimate_dct, reference_dct = (
         scipy.fft.dct(log_magnitude, type=2, norm="ortho", axis=1)[:, 1 : N_CEPSTRA + 1]

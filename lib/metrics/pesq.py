@@ -25,6 +25,7 @@ def pesq_wb(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> fl
     if not np.any(estimate) or not np.any(reference):
         return np.nan
     try:
+        # The package wants the reference first.
         return float(pesq.pesq(PESQ_RATE, reference, estimate, "wb"))
     except (pesq.NoUtterancesError, pesq.BufferTooShortError):
         return np.nan

@@ -25,6 +25,7 @@ def pitch(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> dict
         0 to 1. NaN where no frame is voiced in both, and where none of the reference is.
     """
     f0, reference_f0 = (
+        # As bytes, since an array cannot be the key of a cache.
         _f0_hz(np.asarray(signal, np.float32).tobytes(), sample_rate)
         for signal in (estimate, reference)
     )

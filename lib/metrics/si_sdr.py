@@ -21,6 +21,7 @@ def si_sdr_db(estimate: np.ndarray, reference: np.ndarray) -> float:
     estimate, reference = np.asarray(estimate, np.float64), np.asarray(reference, np.float64)
     if not estimate.any() or not reference.any():
         return np.nan
+    # The projection on the reference: what a change of scale can explain.
     target = estimate @ reference / (reference @ reference) * reference
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(np.sum(target**2) / np.sum((estimate - target) ** 2)))

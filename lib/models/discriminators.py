@@ -70,6 +70,7 @@ class Scale(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """See the class."""
         if self.factor > 1:
+            # The mean over `factor` samples keeps most of the highs from folding down.
             x = F.avg_pool1d(x, self.factor)
         return _activations(self.layers, x)
 

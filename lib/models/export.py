@@ -46,6 +46,7 @@ def export_hop(generator: nn.Module) -> bytes:
     """
     copy = folded_copy(generator)
     inputs = torch.zeros(1, copy.n_inputs, copy.hop_length)
+    # The exporter wants tensors: None for the first state would leave no inputs to name.
     state = copy.start(1)
     state_names = [f"state_{i}" for i in range(len(state))]
     file = io.BytesIO()
@@ -84,8 +85,10 @@ def write_onnx(generator: nn.Module, path: str | Path, run: str = "") -> Path:
         "run": run,
         "opset": model.opset_import[0].version,
     }
+    # Metadata of ONNX are strings.
     onnx.helper.set_model_props(model, {name: str(value) for name, value in metadata.items()})
     content = model.SerializeToString()
+    # Checked before anything is written: the export takes another DFT than PyTorch.
     if (difference := max_difference(generator, content)) > MAX_DIFFERENCE:
         raise RuntimeError(
             f"{path}: differs from PyTorch by {difference:.2g}, expected at most"

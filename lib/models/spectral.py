@@ -74,6 +74,7 @@ class Upsample(nn.Module):
     def __init__(self, c_in: int, c_out: int, stride: int):
         super().__init__()
         kernel = 2 * stride
+        # Of the plain (F - 1) * stride + kernel bins this leaves F * stride.
         padding = (0, (kernel - stride) // 2)
         self.conv = nn.ConvTranspose2d(c_in, c_out, (1, kernel), (1, stride), padding)
 

@@ -29,6 +29,7 @@ def get_or_compute(kind: str, inputs: Any, compute: Callable[[], Any]) -> Any:
             compute it belong to it.
         compute: returns what JSON can hold, except None. NaN and infinity are allowed.
     """
+    # Two processes may both compute it. The later result, an equal one, replaces the first.
     if (result := get(kind, inputs)) is None:
         result = compute()
         _open(RUNS / "cache").set(_key(kind, inputs), result, retry=True)

@@ -27,7 +27,7 @@ def terminal() -> TextIO | None:
         return sys.stderr
     if "JPY_SESSION_NAME" in os.environ:  # JupyterLab: its log, which nobody watches
         return None
-    # without that copy descriptor 2 is still the original one
+    # Without that copy descriptor 2 is still the original one.
     return _text_file(getattr(sys.stderr, "_original_stdstream_copy", 2))
 
 

@@ -25,6 +25,7 @@ def make_once(folder: Path, settings: dict[str, Any], fill: Callable[[Path], Non
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.part")
+    # Of several processes one generates. The others wait and then find the folder complete.
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         stored = _stored_settings(folder)
         if stored == settings:
@@ -36,8 +37,10 @@ def make_once(folder: Path, settings: dict[str, Any], fill: Callable[[Path], Non
         if _stored_settings(unfinished) != settings:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
+            # Before the first file: the next call knows by it what an interrupted call has begun.
             (unfinished / MARKER).write_text(json.dumps(settings))
         fill(unfinished)
+        # A rename cannot replace a folder that holds files.
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
 

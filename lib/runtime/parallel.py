@@ -40,6 +40,7 @@ def each(
     >>> list(each(divmod, [(7, 2), (9, 4)], "division"))
     [(3, 1), (2, 1)]
     """
+    # A pool of one would start a process that imports everything again.
     if n_processes == 1 and not dask_address:
         yield from progress((function(*call) for call in arguments), description, len(arguments))
         return
@@ -55,11 +56,13 @@ def pool(n_processes: int, dask_address: str = "", return_as: str = "list") -> I
     `each` is simpler. Its docstring describes the arguments and errors; `return_as` is joblib's.
     """
     if not dask_address:
+        # One thread each: processes of several threads would slow each other down.
         with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
             yield Parallel(n_processes, return_as=return_as)
         return
     with _dask_client(dask_address) as client:
         with parallel_config("dask", client=client):
+            # As many calls at a time as workers, since each worker has one thread.
             yield Parallel(len(client.nthreads()), return_as=return_as)
 
 
@@ -68,11 +71,13 @@ def end_with_parent() -> None:
 
     A worker needs it: a parent that was killed cannot end its workers.
     """
+    # A process whose parent has died gets another parent.
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
+        # `sys.exit` would end this thread alone.
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -84,6 +89,7 @@ def _dask_client(address: str):
     except ImportError:
         raise ImportError("dask_address wants the extra dask: pip install -e '.[dask]'") from None
     try:
+        # Not dask's default client: other code in this process may have one.
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(
@@ -92,6 +98,7 @@ def _dask_client(address: str):
     threads = client.nthreads()
     # Several threads would share one process, and results would depend on their number.
     several = [worker for worker, n_threads in threads.items() if n_threads > 1]
+    # Closed before the errors below, after which nobody could close it.
     if not threads or several:
         client.close()
     if not threads:

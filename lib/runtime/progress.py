@@ -44,7 +44,7 @@ def progress(
         return
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
-    # a cell that failed in JupyterLab leaves its bars open
+    # A cell that failed in JupyterLab leaves its bars open.
     while _open_bars and _open_bars[-1].cell != cell_number():
         _open_bars.pop().close()
     bars = _Bars(description, total, n_done, note)
@@ -52,8 +52,10 @@ def progress(
     try:
         for item in iterable:
             yield item
+            # An item counts when the caller has done its work and asks for the next one.
             bars.update()
     finally:
+        # A later bar may have closed this one already, as a leftover of a failed cell.
         if bars in _open_bars:
             _open_bars.remove(bars)
             bars.close()
@@ -65,12 +67,14 @@ def echo(text: str) -> None:
         return
     print(text, flush=True)
     file = terminal()
+    # In a script `print` has reached the terminal; JupyterLab has none.
     if kernel() is None or file is None:
         return
     terminal_bars = [bars.bar for bars in _open_bars if isinstance(bars.bar, tqdm)]
+    # The bars stand where the text has to go. They are drawn again below it.
     for bar in terminal_bars:
         bar.clear()
-    # on a terminal over papermill's bar, which papermill draws again
+    # On a terminal over papermill's bar, which papermill draws again.
     file.write(f"\r\x1b[K{text}\n" if file.isatty() else f"{text}\n")
     file.flush()
     for bar in terminal_bars:
@@ -95,6 +99,7 @@ class _Bars:
             "total": total,
             "desc": description,
             "leave": depth == 0,
+            # tqdm's own number follows the speed so far: it hides a slow item after quick ones.
             "miniters": 1,
             "initial": n_done,
         }
@@ -122,7 +127,7 @@ class _Bars:
             bar.update()
 
     def close(self) -> None:
-        # the widget for inner bars belongs to the outer bar, which uses it again
+        # The widget for inner bars belongs to the outer bar, which uses it again.
         outer = _open_bars[-1] if _open_bars else None
         is_reused = outer is not None and self.widget is not None and outer.inner is self.widget
         for bar in (self.inner, None if is_reused else self.widget, self.bar):
@@ -144,6 +149,7 @@ def _widget(settings: dict[str, Any], outer: _Bars | None):
         outer.inner = auto(**settings, mininterval=0.5)
     else:
         outer.inner.reset(settings["total"])
+        # `reset` sets the count to 0, and keeps the note of the bar before.
         outer.inner.n = outer.inner.initial = settings["initial"]
         outer.inner.set_postfix_str("", refresh=False)
         outer.inner.set_description(settings["desc"])
@@ -164,6 +170,7 @@ class _Lines:
 
     def update(self) -> None:
         self.n += 1
+        # The line of the last item is left to `close`.
         if time.monotonic() - self.last_line >= LINE_PERIOD and self.n != self.total:
             self._print()
 
@@ -182,6 +189,7 @@ class _Lines:
             self.last_line - self.start,
             prefix=self.description,
             bar_format=LINE,
+            # The items of an earlier call took no time in this one.
             initial=self.n_done,
             postfix=self.note,
         )
@@ -190,4 +198,5 @@ class _Lines:
 
 def _is_silent() -> bool:
     """Whether this is one of several training processes, and not the first."""
+    # TorchElastic numbers the processes by RANK; a process on its own has no RANK.
     return int(os.environ.get("RANK", 0)) > 0

@@ -19,6 +19,7 @@ def one_thread() -> Iterator[None]:
     ...     torch.get_num_threads()
     1
     """
+    # threadpoolctl puts back its own limits, but not what torch was set to.
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -45,8 +46,10 @@ def choose_device(name: str) -> str:
         )
     if name == "cpu" or not torch.cuda.is_available():
         return "cpu"
+    # A process on its own takes torch's current device, which has no number in its name.
     if not dist.is_initialized():
         return "cuda"
+    # TorchElastic sets LOCAL_WORLD_SIZE and LOCAL_RANK, which count on this machine alone.
     n_processes, n_devices = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if n_processes > n_devices:
         raise ValueError(

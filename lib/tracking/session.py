@@ -46,12 +46,14 @@ def start(
     _current = None
     experiment, notebook = store.experiment(name), running_notebook()
     tags = provenance.run_tags(name, notebook)
+    # Before `resume` looks for its run: a killed run is RUNNING still, and would be refused.
     close_dead_runs()
     try:
         p, resumed_id = _parameters(name, model, given)
     except Exception as error:
         run_id = _create(experiment, "refused", tags | {"refused": "true"})
         Run(run_id, notebook).fail(error)
+        # The message is meant for the user; the frames of this module would bury it.
         raise error.with_traceback(None) from None
 
     values = p.model_dump()
@@ -64,6 +66,7 @@ def start(
         run = Run(_create(experiment, title, tags | note), notebook)
     else:
         run = Run(resumed_id, notebook, resumed=True)
+    # From here on a cell that fails closes the run.
     _current = run
     if kernel():
         kernel().events.register("pre_run_cell", _before_cell)  # IPython registers a function once
@@ -75,6 +78,7 @@ def start(
         run.tags(tags | {f"resumed_{key}": values[key] for key in changeable})
     else:
         run.parameters(values)
+    # With their types, which MLflow's texts have lost: `store.parameters` reads this file.
     run.text("parameters.json", json.dumps(values, indent=2))
     run.text("packages.txt", provenance.installed_packages())
     echo(f"{name}: run {run.name} ({run.id}){' goes on' if run.resumed else ''}")
@@ -112,6 +116,7 @@ def _parameters(
     except NoRunError as error:
         raise ParameterError(f"resume = {p.resume!r}: {error}") from None
     values = p.model_dump()
+    # A default that differs from the stored value was not chosen, so it asks for nothing.
     problems = [
         f"{key} = {values[key]!r}: the resumed run keeps its {stored.get(key)!r};"
         f" leave {key} out, or start a new run"
@@ -121,11 +126,13 @@ def _parameters(
     if problems:
         raise ParameterError("\n".join(problems))
     new = {key: values[key] for key in CHANGEABLE_ON_RESUME & chosen}
+    # Checked once more: the new values must go with the stored ones.
     return build(model, stored | new), resumed_id
 
 
 def _resumable(which: str, experiment: str) -> str:
     """The id of the run to resume: `latest` or an id."""
+    # Of any status, other than in `store.find`: a run that failed or was killed can go on.
     if which == "latest":
         runs = [run for run in store.newest_first(experiment) if "refused" not in run.data.tags]
         if not runs:
@@ -133,6 +140,7 @@ def _resumable(which: str, experiment: str) -> str:
         run = runs[0]
     else:
         run = store.by_id(which, experiment)
+    # Two processes must not log into one run.
     if run.info.status == "RUNNING":
         tags = run.data.tags
         raise NoRunError(
@@ -151,6 +159,7 @@ def _before_cell(info) -> None:
 
 
 def _after_cell(result) -> None:
+    # A SyntaxError comes before the execution.
     error = result.error_before_exec or result.error_in_exec
     if _is_unfinished() and error is not None:
         _current.fail(error)

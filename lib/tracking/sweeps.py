@@ -46,6 +46,7 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     sweep = yaml.safe_load(path.read_text())
     points, notebook, fixed = sweep_points(sweep), sweep["notebook"], sweep.get("fixed", {})
     parent = _parent_run(path, sweep)
+    # Points that failed or were killed are executed again.
     finished = {
         key for key, child in _children(notebook, parent).items() if child.info.status == "FINISHED"
     }
@@ -58,13 +59,16 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     echo(f"sweep {path.stem} ({parent}): {len(points)} points, {n_finished} of them done")
     errors = {}
     description = f"sweep {path.stem}"
+    # In the order of their completion, so that each is reported as soon as it ends.
     for i, error in each(
         _execute_point, calls, description, n_processes, dask_address, ordered=False
     ):
         errors[i] = error
         echo(f"point {i} {'failed' if error else 'is done'}: {_searched(points[i], fixed)}")
+    # A point whose process was killed is RUNNING in the store until now.
     session.close_dead_runs()
 
+    # From the store, since earlier calls executed some of the points.
     children = _children(notebook, parent)
     rows = [_row(i, point, fixed, children.get(_key(point))) for i, point in enumerate(points)]
     table = pd.DataFrame(rows)
@@ -83,18 +87,23 @@ def _execute_point(
 ) -> tuple[int, str]:
     """Execute one point by papermill; its number, and the end of its output if it failed."""
     folder = RUNS / "sweeps" / parent
+    # Papermill does not create the folder of its output.
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "papermill"]
     command += [f"notebooks/{notebook}.ipynb", str(folder / f"{number:03d}.ipynb")]
     for name, value in point.items():
+        # Text is enough: the notebook's parameter model reads it as YAML.
         command += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
     environment = os.environ | {
         PARENT_RUN_VARIABLE: parent,
         SWEEP_POINT_VARIABLE: _key(point),
+        # No defaults: what the sweep varies is named even where it equals its default.
         RUN_NAME_VARIABLE: run_title(_searched(point, fixed), {}),
+        # Absolute, since a relative path would count from papermill's folder, which is REPO.
         "RETIMBRE_RUNS": str(RUNS),
     }
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
+    # A traceback ends with the error itself.
     return number, "" if done.returncode == 0 else "\n".join(done.stderr.strip().splitlines()[-3:])
 
 
@@ -105,6 +114,7 @@ def _parent_run(path: Path, sweep: dict[str, Any]) -> str:
     if runs := store.newest_first(notebook, f"tags.sweep = '{key}'"):
         parent = runs[0].info.run_id
         store.client().update_run(parent, status="RUNNING")
+        # `close_dead_runs` would close it by the tags of the process that has ended.
         for tag, value in process_tags().items():
             store.client().set_tag(parent, tag, value)
         return parent
@@ -119,7 +129,7 @@ def _parent_run(path: Path, sweep: dict[str, Any]) -> str:
 def _children(notebook: str, parent: str) -> dict[str, Any]:
     """The newest child of the sweep for each point, by the point's key."""
     runs = store.newest_first(notebook, f"tags.mlflow.parentRunId = '{parent}'")
-    # oldest first, so that the newest of a point stays in the dict
+    # Oldest first, so that the newest of a point stays in the dict.
     return {run.data.tags["sweep_point"]: run for run in reversed(runs)}
 
 
@@ -139,4 +149,5 @@ def _row(number: int, point: dict[str, Any], fixed: dict[str, Any], child) -> di
 
 def _key(values: dict[str, Any]) -> str:
     """A hash of the values, short enough for a tag."""
+    # The order of the names in the file does not matter.
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -49,4 +49,5 @@ def _short(value: Any) -> str:
     """The last part of a path, the beginning of a run's id; so for each value of a list."""
     if isinstance(value, list):
         return "+".join(map(_short, value))
+    # A run's id has 32 hexadecimal digits; eight are enough to tell runs apart.
     return re.sub(r"^([0-9a-f]{8})[0-9a-f]{24}$", r"\1", str(value).rstrip("/").rpartition("/")[2])

@@ -23,4 +23,5 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, positio
     0.9
     """
     decay = min(decay, (1 + position) / (10 + position))
+    # Parameters alone: the generators' buffers are windows, which never change.
     get_ema_multi_avg_fn(decay)(list(average.parameters()), list(network.parameters()), None)

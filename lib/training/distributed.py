@@ -27,10 +27,13 @@ def distributed() -> Iterator[None]:
     if "RANK" not in os.environ:
         yield
         return
+    # The processes share the cores: with all threads each they would slow each other down.
     n_processes = int(os.environ["LOCAL_WORLD_SIZE"])
     torch.set_num_threads(max(1, os.cpu_count() // n_processes))
+    # NCCL wants a device for each process; with fewer of them training runs on the CPU.
     if torch.cuda.device_count() >= n_processes:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        # NCCL carries the gradients; metadata and records are objects in memory, for gloo.
         dist.init_process_group("cpu:gloo,cuda:nccl")
     else:
         dist.init_process_group("gloo")

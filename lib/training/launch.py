@@ -37,6 +37,7 @@ def launch(
         RuntimeError: one of several processes failed, which ended all; it has that one's message.
         KeyboardInterrupt: a signal asked them to stop.
     """
+    # Without a launcher an error keeps its type and its traceback.
     if p.n_processes == 1:
         return train(p, rows, out, run, about, initial)
     config = LaunchConfig(
@@ -45,8 +46,11 @@ def launch(
         nproc_per_node=p.n_processes,
         run_id=run.id,
         rdzv_backend="c10d",
+        # Port 0 is any free port, so that two trainings may run side by side.
         rdzv_endpoint="localhost:0",
+        # A failure reaches the user at once, with its message; `resume` goes on later.
         max_restarts=0,
+        # A fork of a process that has used CUDA cannot use it.
         start_method="spawn",
     )
     try:
@@ -54,10 +58,12 @@ def launch(
             histories = elastic_launch(config, _process)(
                 p.model_dump(), rows, out, run.id, about, initial
             )
+    # So the run is closed as KILLED, as after Ctrl-C in a single process.
     except SignalException as error:
         raise KeyboardInterrupt from error
     except ChildFailedError as error:
         raise RuntimeError(_first_failure(error)) from None
+    # Only the first process validates; the histories of the others hold epochs alone.
     return histories[0]
 
 
@@ -72,6 +78,7 @@ def signal_handlers_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+# Stores an error in a file, from which the launcher takes its message.
 @errors.record
 def _process(
     values: dict[str, Any],
@@ -83,11 +90,13 @@ def _process(
 ) -> pd.DataFrame:
     """One of the processes that `launch` starts."""
     with distributed():
+        # The processes share no objects: the first one takes up the run by its id.
         run = Run(run_id) if ranks()[0] == 0 else None
         return train(build(Train, values), rows, out, run, about, initial)
 
 
 def _first_failure(error: ChildFailedError) -> str:
     rank, failure = error.get_first_failure()
+    # Text if a signal ended the process; a dict if `errors.record` stored an error.
     message = failure.message if isinstance(failure.message, str) else failure.message["message"]
     return f"process {rank}: {message}"

@@ -63,6 +63,7 @@ class Learner:
     """
 
     def __init__(self, p: "Train", n_steps: int, device: str):
+        # The first weights follow from the seed, and they are the same in every process.
         torch.manual_seed(p.seed)
         self.p = p
         self.device = device
@@ -71,6 +72,7 @@ class Learner:
         self.generator = build_generator(p).to(**layout)
         self.discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
         self.average = build_generator(p).to(**layout).requires_grad_(False).eval()
+        # It was made with random weights of its own.
         self.average.load_state_dict(self.generator.state_dict())
         adam = torch.optim.AdamW
         self.adam_g = adam(self.generator.parameters(), p.lr, betas=BETAS)
@@ -79,15 +81,19 @@ class Learner:
             [self.adam_g, self.adam_d], p.lr_schedule, n_steps, p.warmup_steps, p.n_cycles
         )
         self.device_type = torch.device(device).type
+        # A scaler each, so that an overflow on one side leaves the other's scale alone.
         self.scaler_g, self.scaler_d = (
             torch.amp.GradScaler(self.device_type, enabled=p.precision == "fp16") for _ in range(2)
         )
         self.lambdas = {name: getattr(p, f"lambda_{name}") for name in (*TERMS, *GAN_TERMS)}
+        # A term of weight 0 costs time and changes nothing.
         used = [name for name in TERMS if self.lambdas[name] > 0]
         self.compare = ReconstructionLoss(used, p.high_band_weight).to(device)
+        # Only calls that end in a gradient of that network's weights go through the wrappers.
         self.wrapped_g, self.wrapped_d = self.generator, self.discriminators
         if dist.is_initialized():
             self.wrapped_g, self.wrapped_d = (
+                # Buffers are windows, which are the same in every process.
                 DistributedDataParallel(network, broadcast_buffers=False)
                 for network in (self.generator, self.discriminators)
             )
@@ -129,6 +135,7 @@ class Learner:
         """
         self.adam_g.zero_grad()
         self.adam_d.zero_grad()
+        # The last micro-batch may be smaller: each counts by its items.
         n_items = sum(len(batch.clean) for batch in batches)
         terms: dict[str, Tensor] = {}
         for index, batch in enumerate(batches):
@@ -150,18 +157,22 @@ class Learner:
         with record_function("generator"), self._autocast():
             restored = restore_aligned(self.wrapped_g, inputs)
         with record_function("losses"):
+            # Spectra and losses are in single precision: they stand outside autocast.
             restored = band_limit(restored.float(), batch.bandwidth_hz)
             clean = band_limit(batch.clean.float(), batch.bandwidth_hz)
             terms = self.compare(restored, clean, batch.n_samples, batch.bandwidth_hz)
+        # The sum wants the same names in both, so each group of terms brings its weights.
         weights = {name: self.lambdas[name] for name in terms}
         if ramp > 0:
             n = self.p.discriminator_segment_length or restored.shape[-1]
+            # Both are cut at the same place, since feature matching compares them.
             restored_part, clean_part = (x[..., start : start + n] for x in (restored, clean))
             terms |= self._gan_terms(restored_part, clean_part)
             weights |= {name: ramp * self.lambdas[name] for name in GAN_TERMS}
         with record_function("backward"):
             self.scaler_g.scale(share * weighted_sum(terms, weights)).backward()
         if ramp > 0:
+            # After the backward pass, and detached: this loss is none of the generator's.
             terms["discriminator"] = self._add_discriminator_gradients(
                 restored_part.detach(), clean_part, share
             )
@@ -169,9 +180,11 @@ class Learner:
 
     def _gan_terms(self, restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """The generator's side of the GAN, without gradients for the discriminators."""
+        # The gradient passes through them, but it must not add to theirs.
         self.discriminators.requires_grad_(False)
         with record_function("discriminators, for the generator"), self._autocast():
             scores, maps = self.discriminators(restored)
+            # Feature matching takes clean as fixed: its activations need no graph.
             with torch.no_grad():
                 _, clean_maps = self.discriminators(clean)
         self.discriminators.requires_grad_(True)
@@ -191,17 +204,21 @@ class Learner:
 
     def _apply(self, terms: dict[str, Tensor], sides: list[Side]) -> StepResult:
         """Step with the gradients that were added, unless something is not finite."""
+        # Means over the processes, so that all of them skip a step or none does.
         terms, norms = mean_over_processes(terms, self._norms(sides))
         # A loss that is NaN may have gradients of zero, so the terms are checked as well.
         finite_loss = all(map(math.isfinite, terms.values()))
         finite = finite_loss and all(map(math.isfinite, norms.values()))
+        # At a scale of 1 or less halving does not help: the gradients themselves overflow.
         scalable = all(side.scaler.is_enabled() and side.scaler.get_scale() > 1 for side in sides)
         if finite:
             for side in sides:
+                # The norm is known already; `clip_grad_norm_` would work it out again.
                 norm = torch.tensor(norms[side.name], device=self.device)
                 clip_grads_with_norm_(side.network.parameters(), self.p.grad_clip, norm)
                 side.scaler.step(side.optimiser)
             update_average(self.average, self.generator, self.p.ema_decay, self.schedule.position)
+        # Skipped steps count, too: the scaler halves its scale, and the schedule ends on time.
         for side in sides:
             side.scaler.update()
         self.schedule.step()
@@ -209,6 +226,7 @@ class Learner:
 
     def _norms(self, sides: list[Side]) -> dict[str, Tensor]:
         """Unscaled gradient norms, by side and by part of the generator."""
+        # First, since norms of scaled gradients would mean nothing to `grad_clip`.
         for side in sides:
             side.scaler.unscale_(side.optimiser)
         parts = {side.name: side.network for side in sides}
@@ -220,6 +238,7 @@ class Learner:
         return {name: get_total_norm(grads) for name, grads in gradients.items() if grads}
 
     def _sides(self, gan: bool) -> list[Side]:
+        # Before the GAN starts the discriminators have no gradients: their optimiser rests.
         sides = [Side("generator", self.generator, self.adam_g, self.scaler_g)]
         if gan:
             sides.append(Side("discriminators", self.discriminators, self.adam_d, self.scaler_d))

@@ -30,18 +30,23 @@ def write_weights(checkpoint: Path, path: Path = WEIGHTS, **origin: str) -> Path
             larger than 4 MB.
     """
     saved = read_checkpoint(checkpoint)
+    # The average is what validation judged.
     weights = {
         name: weight.contiguous().half() for name, weight in saved["learner"]["average"].items()
     }
+    # Beyond 65,504 a float16 is infinite.
     if broken := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
         raise ValueError(f"{checkpoint}: {broken[0]} does not fit into float16")
+    # Two bytes a weight; checked before anything is written.
     n_bytes = sum(weight.numel() * 2 for weight in weights.values())
     if n_bytes > MAX_BYTES:
         raise ValueError(
             f"{checkpoint}: {n_bytes / 1e6:.1f} MB as float16,"
             f" expected at most {MAX_BYTES / 1e6:.0f} MB"
         )
+    # The hashes of corpus and DeepFilterNet3 are in `about`.
     known = {"epoch": saved["state"]["epoch"], "versions": saved["versions"]} | saved["about"]
+    # Metadata of safetensors are strings.
     metadata = {
         "params": json.dumps(saved["params"]),
         "origin": json.dumps(known | origin),
@@ -65,6 +70,7 @@ def main() -> None:
     )
     typed = parser.parse_args()
     run_id = store.find(typed.run)
+    # The commit that trained, which need not be the present one.
     commit = store.tags(run_id).get("git_commit", "")
     checkpoint = store.download(run_id, f"checkpoints/{typed.checkpoint}.pt")
     path = write_weights(

@@ -41,10 +41,12 @@ class Schedule:
     ):
         self.kind = kind
         self.n_steps = max(n_steps, 1)
+        # A short training would otherwise end within its warm-up.
         self.warmup_steps = min(warmup_steps, n_steps // 10)
         self.n_cycles = n_cycles
         self.position = 0  # optimiser steps so far
         self.factor = 1.0  # what `halve` left of the peaks
+        # Last, since a scheduler asks for its factor as soon as it is made.
         self.schedulers = [LambdaLR(optimiser, self._factor_at) for optimiser in optimisers]
         # torch warns at the second step of a scheduler whose optimiser has not stepped. The
         # discriminators' optimiser rests until the GAN starts, so this step is taken here.
@@ -64,11 +66,13 @@ class Schedule:
     def share(self, position: int) -> float:
         """Share of the peaks at a step; the first step is 0."""
         if position < self.warmup_steps:
+            # Plus 1, since a first step at a learning rate of 0 would be lost.
             return (position + 1) / self.warmup_steps
         if self.kind == "constant":
             return 1.0
         done = min(1.0, (position - self.warmup_steps) / max(1, self.n_steps - self.warmup_steps))
         cycles = done * self.n_cycles if self.kind == "restarts" else done
+        # At the very end the last cycle is over; the remainder would be a new one at its peak.
         done_of_cycle = cycles % 1.0 if done < 1.0 else 1.0
         return LAST_SHARE + (1 - LAST_SHARE) * 0.5 * (1 + math.cos(math.pi * done_of_cycle))
 
@@ -87,6 +91,8 @@ class Schedule:
     def _move_to(self, position: int) -> None:
         """Set all learning rates to those of a step; optimisers may have loaded other ones."""
         self.position = position
+        # A scheduler multiplies the peaks that it found when it was made, so it does not matter
+        # which learning rates its optimiser has loaded since.
         for scheduler in self.schedulers:
             scheduler.last_epoch = position - 1
             scheduler.step()

@@ -22,7 +22,9 @@ def training_data(p: Train, corpus: pd.DataFrame) -> tuple[dict[str, pd.DataFram
     Raises:
         ValueError: `p.segment_length` is longer than the saved pieces.
     """
+    # Before any work: longer segments would be padded with zeros in every item.
     manifest.check_segments(corpus, p.segment_length)
+    # A training does not resume on other data: these values are compared then.
     about = {
         "corpus": p.corpus,
         "manifest_sha256": manifest.sha256(p.corpus),
@@ -44,9 +46,11 @@ def initial_checkpoint(p: Train, run: Run) -> Path | None:
         return None
     source = (run.resumed and run.source_run) or store.find(p.init_run)
     run.source(source)
+    # The epoch that validation found best.
     path = store.download(source, "checkpoints/best.pt")
     params = read_checkpoint(path)["params"]
     names = [*GENERATOR_PARAMETERS, *(DISCRIMINATOR_PARAMETERS if p.init_discriminators else ())]
+    # Loading would fail as well, but it would name tensors and not the parameter.
     for name in names:
         if getattr(p, name) != params[name]:
             raise ValueError(

@@ -29,6 +29,7 @@ def write_spike(out: Path, state: TrainState, result: StepResult, metas: list[di
         gathered: list = [None] * n_ranks
         dist.all_gather_object(gathered, items)
         items = [meta for process_items in gathered for meta in process_items]
+    # Not earlier: all processes have to take part in the exchange.
     if rank:
         return
     numbers = {"grad_norm": result.norms["generator"], **result.terms}
@@ -37,6 +38,7 @@ def write_spike(out: Path, state: TrainState, result: StepResult, metas: list[di
     # JSON has no NaN.
     numbers = {name: x if math.isfinite(x) else None for name, x in numbers.items()}
     line = {"step": state.step, "epoch": state.epoch, **numbers, "items": items}
+    # A line is whole or the last one: a kill damages no other.
     with recording_time(state), (out / SPIKES).open("a") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -53,6 +55,7 @@ def read_spikes(out: Path) -> pd.DataFrame:
         for line in lines
         for item in line["items"]
     ]
+    # Readers may count on these columns, even if there are no spikes.
     return pd.DataFrame(rows, columns=None if rows else ["step", "epoch", "grad_norm", "idx"])
 
 
@@ -62,6 +65,7 @@ def remove_spikes_from(out: Path, step: int) -> None:
     if not path.exists():
         return
     lines = path.read_text().splitlines(keepends=True)
+    # Renamed when it is whole: a kill leaves the old file or the new one.
     part = path.with_suffix(".part")
     part.write_text("".join(line for line in lines if _step_of(line) < step))
     part.replace(path)

@@ -24,6 +24,7 @@ class TrainState:
         history: one record for each epoch that ended, see `lib.training.report`.
     """
 
+    # Numbers, dicts and lists alone: a checkpoint must load without running code.
     epoch: int = 0
     step: int = 0
     n_batches: int = 0
@@ -44,6 +45,7 @@ class TrainState:
         >>> state.epoch, state.max_grad_norm
         (2, 0.0)
         """
+        # `n_batches` is 0 already: while it is not, the epoch is still under way.
         self.epoch += 1
         self.term_sums = {}
         self.step_sums = {}
@@ -53,6 +55,7 @@ class TrainState:
 @contextmanager
 def recording_time(state: TrainState) -> Iterator[None]:
     """Add the time that the block takes to `state.recording_s`."""
+    # Nothing is added after an error: the training ends with it.
     began = time.perf_counter()
     yield
     state.recording_s += time.perf_counter() - began
@@ -66,5 +69,6 @@ def as_metrics(record: dict) -> tuple[dict, int]:
     >>> as_metrics({"epoch": 3, "valid/lsd_db": 4.0, "best/gap_closed": 0.1})
     ({'best/gap_closed': 0.1, 'valid/lsd_db': 4.0}, 3)
     """
+    # False sorts before True, and the sort keeps the order of the others.
     names = sorted(record, key="best/gap_closed".__ne__)
     return {name: record[name] for name in names if name != "epoch"}, record["epoch"]
