@@ -56,6 +56,16 @@ def write(
     return path
 
 
+def overstated_mp3(path: Path, signal: np.ndarray, n_frames: int) -> Path:
+    """An MP3 at 48 kHz whose header announces `n_frames` of 24 ms more than there are."""
+    content = bytearray(write(path, signal).read_bytes())
+    count = content.index(b"Xing") + 8
+    frames = int.from_bytes(content[count : count + 4], "big") + n_frames
+    content[count : count + 4] = frames.to_bytes(4, "big")
+    path.write_bytes(content)
+    return path
+
+
 def good_sources(root: Path, n_files: int = 6) -> Path:
     """`speech` (two speakers), `noise` and `rooms` below `root`."""
     rng = np.random.default_rng(7)

@@ -16,7 +16,7 @@ from signals import RATE, good_sources, odd_and_bad_speech
 from lib import REPO, RUNS
 from lib.audio import files
 from lib.corpus.manifest import corpus_folder, read, usable_rows
-from lib.evaluation import blind_test
+from lib.evaluation import baselines, blind_test, vetoes
 from lib.metrics import registry
 from lib.tracking import store
 
@@ -30,7 +30,8 @@ TINY = {
         " -p n_samples_logged 1 -p grad_norm_threshold 1e-3"
     ).split(),
     "listen": (
-        "-p run [latest,shipped] -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_bootstrap 200"
+        "-p run [latest,shipped] -p n_players 1 -p n_extremes 1 -p n_clean 1 -p n_baselines 2"
+        " -p n_bootstrap 200"
     ).split(),
     "blind": "-p n_blind 1".split(),
     "restore": "-p n_players 2 -p export true".split(),
@@ -151,7 +152,7 @@ def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself
 
 def test_progress_reaches_the_terminal(chain):
     assert "DeepFilterNet3" in chain["prepare"].stderr and "epoch 2/2" in chain["train"].stderr
-    assert chain["train"].stderr.count("gap closed") == 2  # a line for each epoch
+    assert chain["train"].stderr.count(", selection ") == 2  # a line for each epoch
 
 
 def test_skipped_files_are_counted_and_named_in_the_run(chain):
@@ -163,7 +164,7 @@ def test_skipped_files_are_counted_and_named_in_the_run(chain):
 
 def test_training_is_recorded_by_epoch(chain):
     run = newest("train")
-    history = store.client().get_metric_history(run.info.run_id, "valid/gap_closed")
+    history = store.client().get_metric_history(run.info.run_id, "valid/distillmos")
     assert [value.step for value in history] == [0, 1, 2]
     adversarial = store.client().get_metric_history(run.info.run_id, "train/adversarial")
     assert [value.step for value in adversarial] == [2]
@@ -191,6 +192,19 @@ def test_listen_judges_that_run_on_its_test_pairs(chain):
     assert page.count("<audio ") == 5 and "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_vetoes_stand_first_and_mark_the_listening_run_and_the_run_that_it_judged(chain):
+    listen, train = newest("listen"), newest("train")
+    text = store.download(listen.info.run_id, "scores.txt").read_text()
+    n_vetoes = int(listen.data.metrics["vetoes"])
+    assert text.startswith(f"{n_vetoes or 'no'} veto")
+    assert listen.data.tags["vetoes"] == train.data.tags["vetoes"]
+    assert train.data.tags["vetoes"].startswith(f"{n_vetoes}: " if n_vetoes else "")
+    for run in (listen, train):
+        assert "Vetoes on demo, test" in run.data.tags["mlflow.note.content"]
+    runs = pd.read_csv(store.download(newest("compare").info.run_id, "tables/runs.csv"))
+    assert sorted(runs.vetoes) == sorted([vetoes.shown(train.data.tags), "not judged"])
+
+
 def test_listen_says_where_it_helps_what_it_harms_and_plays_the_worst_and_the_best(chain):
     run = newest("listen")
     tables = {path.partition("/")[2].removesuffix(".csv") for path in artifacts(run, "tables")}
@@ -202,8 +216,14 @@ def test_listen_says_where_it_helps_what_it_harms_and_plays_the_worst_and_the_be
         "worst",
         "best",
         "baselines",
+        "colour",
+        "jury",
         "runs",
     } <= tables
+    simple = pd.read_csv(store.download(run.info.run_id, "tables/baselines.csv"))
+    assert set(simple.method) == {"enhanced", *baselines.GRIDS, "ERB gains"}
+    assert set(simple.metric) == set(baselines.SCORES) and simple.n_items.max() == 2
+    assert {"figures/jury.png", "figures/colour.png"} <= artifacts(run, "figures")
     without = pd.read_csv(store.download(run.info.run_id, "tables/without_speech.csv")).set_index(
         "signal"
     )
@@ -240,7 +260,7 @@ def test_compare_finds_what_differs_and_scores_the_same_items(chain):
     means = pd.read_csv(store.download(run.info.run_id, "tables/means.csv"))
     assert means.system[:2].tolist() == ["noisy", "enhanced"] and len(means) == 4
     paired = pd.read_csv(store.download(run.info.run_id, "tables/paired.csv"))
-    assert set(paired.metric) == set(registry.CORE) and (paired.n_items <= 2).all()
+    assert set(paired.metric) == {*registry.JURY, *registry.CORE} and (paired.n_items <= 2).all()
     assert (RUNS / "cache").exists()
 
 

@@ -19,6 +19,9 @@ SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .w64 .caf .au".
 # The one format that is written: lossless, with a range from full scale to -144 dB.
 EXTENSION = ".flac"
 SUBTYPE = "PCM_24"
+# Seconds that an MP3 may hold less than it announces: libsndfile takes its length from the bit rate
+# and the file's size, tags and the encoder's padding included. Every other header is exact.
+MP3_SHORTFALL = 0.5
 
 
 class AudioError(ValueError):
@@ -87,7 +90,8 @@ def read(
     Args:
         path: a file of any format that libsndfile reads.
         sample_rate: Hz; a file of another rate is resampled. None keeps the rate of the file.
-        start, n_samples: the part to read, in samples of the file; -1 reads to its end.
+        start, n_samples: the part to read, in samples of the file; -1 reads to its end. An MP3's
+            end may come up to half a second before the one that its header announces.
         first_channel: take the first channel instead of the mean. The mean of several microphones
             in a room is a comb filter.
 
@@ -95,8 +99,11 @@ def read(
         AudioError: the file is no audio, holds fewer samples than its header says, or has samples
             that are NaN or infinite.
     """
+    shortfall = 0
     try:
         with soundfile.SoundFile(str(path)) as file:
+            if n_samples < 0:
+                shortfall = max_shortfall(file)
             expected = file.frames - start if n_samples < 0 else n_samples
             file.seek(start)
             channels = file.read(expected, dtype="float32", always_2d=True)
@@ -105,7 +112,7 @@ def read(
         raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
     one_is_enough = first_channel or channels.shape[1] == 1
     signal = channels[:, 0].copy() if one_is_enough else channels.mean(axis=1)
-    if len(signal) < expected:
+    if len(signal) < max(expected - shortfall, min(expected, 1)):
         raise AudioError(
             f"{path}: {len(signal)} samples from {start} on, {expected} expected: truncated?"
         )
@@ -113,6 +120,11 @@ def read(
         n_broken = np.count_nonzero(~np.isfinite(signal))
         raise AudioError(f"{path}: {n_broken} samples are NaN or infinite")
     return signal if sample_rate is None else resample(signal, file_rate, sample_rate)
+
+
+def max_shortfall(file: soundfile.SoundFile) -> int:
+    """Samples that an open file may hold less than its header says, without being truncated."""
+    return round(MP3_SHORTFALL * file.samplerate) if file.format == "MP3" else 0
 
 
 def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -53,11 +53,16 @@ class Prepare(Parameters):
     """Largest difference in s of the two lengths of a recorded pair."""
     seed: CountOrZero = 0
     """Everything random about the corpus follows from it."""
+    join_below: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Recordings of a speaker that are shorter than so many seconds are joined to utterances of 4
+    to 10 s, since a word alone is no speech to a network that hears sentences. 0: never."""
     items_per_utterance: Count = 2
     """Mixtures of each training utterance. Utterances of valid and test get one each."""
     snr_db: list[Snr] = Field([-5.0, 0.0, 5.0, 10.0, 15.0], min_length=1)
     """Signal-to-noise ratios in dB over active speech, of which each mixture draws one. Default:
     from noise louder than the voice to noise that is just disturbing."""
+    p_clean: Share = 0.0
+    """Probability of no noise: noisy is clean in its room, and there is nothing to restore."""
     p_second_noise: Share = 0.1
     """Probability of a second noise, 0 to 10 dB below the first."""
     p_reverb: Share = 0.3
@@ -75,6 +80,16 @@ class Prepare(Parameters):
     p_clip: Share = 0.0
     """Probability that the recorder clips: noisy is cut 1 to 12 dB below its peak, the target is
     not."""
+    p_codec: Share = 0.0
+    """Probability that noisy went through a lossy codec: MP3, Opus or Vorbis, 20 to 90 kbit/s."""
+    p_equalise: Share = 0.0
+    """Probability that one or two bands of clean and noisy alike are louder or softer by up to 6
+    dB, as with another microphone. In training alone."""
+    speed_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """Training utterances are played faster by a factor, pitch and formants included: other voices.
+    This is the lowest one."""
+    speed_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """The highest such factor."""
     scale_min: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Lowest peak of noisy; full scale is 1. Default: 26 dB below full scale."""
     scale_max: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -88,6 +103,15 @@ class Prepare(Parameters):
     """Speakers that occur in the test alone."""
     holdout_noises: list[Text] = Field([])
     """Noises that occur in the test alone: names of folders, or of files without their ending."""
+    holdout_rooms: list[Text] = Field([])
+    """The same for rooms."""
+    n_test: CountOrZero = 0
+    """Mixtures of the test, spread evenly over its speakers (the held-out ones, if there are any)
+    and SNRs; its utterances are mixed again until there are so many. 0: each utterance once."""
+    n_test_clean: CountOrZero = 0
+    """Pairs without noise beside the `n_test`."""
+    test_snr_db: list[Snr] = Field([])
+    """SNRs of the `n_test` in dB. Empty: `snr_db`."""
     segment_length: Segment = 48_000
     """Samples that training will cut, to check `save_segment_length`. Default: that of `train`."""
     save_segment_length: CountOrZero = 0
@@ -116,11 +140,11 @@ class Prepare(Parameters):
                 " beside it, since it names the files"
             )
         if (self.pairs_csv or self.noisy_dir) and (
-            self.noise_dir or self.rir_dir or self.holdout_noises
+            self.noise_dir or self.rir_dir or self.holdout_noises or self.holdout_rooms
         ):
             raise ValueError(
-                "noise_dir, rir_dir, holdout_noises: expected none of them with own pairs,"
-                " which are not mixed"
+                "noise_dir, rir_dir, holdout_noises, holdout_rooms: expected none of them with own"
+                " pairs, which are not mixed"
             )
         if self.save_segment_length and self.save_segment_length < self.segment_length:
             raise ValueError(
@@ -128,9 +152,16 @@ class Prepare(Parameters):
                 f" or at least segment_length = {self.segment_length},"
                 " since training cuts its segments from what is saved"
             )
-        if self.scale_min > self.scale_max:
+        for name in ("scale", "speed"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low > high:
+                raise ValueError(f"{name}_min = {low}: expected at most {name}_max = {high}")
+        if (self.pairs_csv or self.noisy_dir) and (self.join_below or self.n_test):
+            raise ValueError("join_below, n_test: expected 0 with own pairs, which are not mixed")
+        if self.n_test_clean and not self.n_test:
             raise ValueError(
-                f"scale_min = {self.scale_min}: expected at most scale_max = {self.scale_max}"
+                f"n_test_clean = {self.n_test_clean}: expected n_test beside it,"
+                " which fixes the size of the test"
             )
         if self.valid_share + self.test_share >= 0.9:
             raise ValueError(

@@ -4,6 +4,7 @@ A row's numbers follow from (seed, path of the utterance below `speech_dir`, ite
 number is drawn for one purpose: another setting, or one more speech file, changes no other number.
 """
 
+import math
 import re
 import zlib
 from pathlib import Path
@@ -12,10 +13,21 @@ import numpy as np
 
 from lib.audio.files import SAMPLE_RATE
 from lib.config.prepare import Prepare
-from lib.corpus import mix
+from lib.corpus import equaliser, mix
+from lib.corpus.codecs import CODECS
 
 CLIP_DB = (1.0, 12.0)  # how far below the peak a recorder clips, if it clips
 N_NUMBERS = 14  # random numbers of a row: ten for values, four that turn faults on
+# Numbers that follow: of the speed, the equaliser, the codec, and whether there is noise at all.
+N_MORE_NUMBERS = 1 + equaliser.N_NUMBERS + 1 + 3
+NO_NOISE = {
+    "snr_db": float("nan"),
+    "noise_path": "",
+    "noise_offset": 0,
+    "second_noise_path": "",
+    "second_noise_offset": 0,
+    "second_noise_db": 0.0,
+}
 
 
 def name_columns(p: Prepare, split: str, speaker: str, path: str, item: int) -> dict:
@@ -42,17 +54,24 @@ def mixture_columns(
     noises: list[str],
     rooms: list[str],
     n_samples: dict[str, int],
+    training: bool = True,
+    snr_db: float | None = None,
 ) -> dict:
     """What one utterance meets in one item: SNR, level, noises, room, faults of the recorder.
+
+    A training item may also be played faster and have an equaliser.
 
     Args:
         path: of the utterance, below `speech_dir`.
         item: number of the mixture of this utterance.
         noises, rooms: paths that may be drawn; without rooms there is none.
         n_samples: length of each noise at 48 kHz.
+        training: whether it is a training item.
+        snr_db: of a test of fixed size, instead of what is drawn; NaN: no noise.
     """
     rng = np.random.default_rng([p.seed, zlib.crc32(path.encode()), item])
-    numbers = iter(rng.random(N_NUMBERS).tolist())
+    # Numbers that came later are drawn last, so that corpora of before keep theirs.
+    numbers = iter(rng.random(N_NUMBERS + N_MORE_NUMBERS).tolist())
 
     def pick(choices: list):
         return choices[int(next(numbers) * len(choices))]
@@ -83,6 +102,21 @@ def mixture_columns(
         row["lowpass_hz"] = 0.0
     if next(numbers) >= p.p_clip:
         row["clip_db"] = 0.0
+
+    row["speed"] = uniform(p.speed_min, p.speed_max)
+    row["equaliser"] = equaliser.draw([next(numbers) for _ in range(equaliser.N_NUMBERS)])
+    row["codec"] = pick(list(CODECS))
+    if not training:
+        row["speed"] = 1.0
+    if next(numbers) >= p.p_equalise or not training:
+        row["equaliser"] = ""
+    if next(numbers) >= p.p_codec:
+        row["codec"] = ""
+    is_clean = next(numbers) < p.p_clean
+    if snr_db is not None:
+        row["snr_db"], is_clean = snr_db, math.isnan(snr_db)
+    if is_clean:
+        row |= NO_NOISE
     return row
 
 

@@ -1,4 +1,4 @@
-"""Speakers and noises that the user holds out: they occur in the test split alone."""
+"""Speakers, noises and rooms that the user holds out: they occur in the test split alone."""
 
 import difflib
 from collections.abc import Sequence
@@ -21,21 +21,21 @@ def held_out_speakers(speakers: pd.Series, names: Sequence[str]) -> pd.Series:
     return speakers.isin(names)
 
 
-def held_out_noises(paths: pd.Series, names: Sequence[str]) -> pd.Series:
-    """True where a name means the path.
+def held_out_files(paths: pd.Series, names: Sequence[str], kind: str = "noise") -> pd.Series:
+    """True where a name means the path of a noise or room.
 
-    A noise is named by its path below `noise_dir` with or without ending, by its file's name
-    without ending, or by one of its folders.
+    It is named by its path below `noise_dir` or `rir_dir` with or without ending, by its file's
+    name without ending, or by one of its folders.
 
     Raises:
         ValueError: a name means no path; the message shows the nearest ones.
 
-    >>> held_out_noises(pd.Series(["street/car.wav", "rain.wav"]), ["street"]).tolist()
+    >>> held_out_files(pd.Series(["street/car.wav", "rain.wav"]), ["street"]).tolist()
     [True, False]
     """
     path_names = paths.map(_names)
     if missing := set(names) - set().union(*path_names):
-        raise ValueError(_not_found("noise", missing, {Path(path).stem for path in paths}))
+        raise ValueError(_not_found(kind, missing, {Path(path).stem for path in paths}))
     return path_names.map(lambda of_path: bool(of_path & set(names))).astype(bool)
 
 

@@ -17,7 +17,11 @@ from lib.corpus.sources import Sources
 SIGNALS = ("clean", "noisy", "enhanced")
 TEXT_COLUMNS = (
     "id split group speaker clean_path noisy_path noise_path second_noise_path rir verdict reason"
+    " parts equaliser codec"
 ).split()
+# Columns that a manifest's file lacks if all its rows have these values. So corpora that were
+# prepared before these columns existed are the same ones, and keep their hash.
+OPTIONAL = {"parts": "", "speed": 1.0, "equaliser": "", "codec": ""}
 
 
 def corpus_folder(corpus: str) -> Path:
@@ -109,11 +113,31 @@ def rows_path(root: Path, batch: int) -> Path:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A table of manifest rows; text columns hold text, "" where nothing is written."""
+    """A table of manifest rows; text columns hold text, "" where nothing is written.
+
+    The optional columns come last, whether the file has them or not.
+    """
     text = [*TEXT_COLUMNS, *SIGNALS]
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
     present = [name for name in text if name in table]
-    return table.assign(**{name: table[name].fillna("") for name in present})
+    table = table.assign(**{name: table[name].fillna("") for name in present})
+    optional = {
+        name: table[name].fillna(value) if name in table else value
+        for name, value in OPTIONAL.items()
+    }
+    return table.drop(columns=[*OPTIONAL], errors="ignore").assign(**optional)
+
+
+def without_unused(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of rows without the optional columns that say nothing.
+
+    >>> without_unused(pd.DataFrame({"id": ["a"], "speed": [1.0], "codec": ["mp3_50k"]})).columns
+    Index(['id', 'codec'], dtype='str')
+    """
+    unused = [
+        name for name, value in OPTIONAL.items() if name in table and (table[name] == value).all()
+    ]
+    return table.drop(columns=unused)
 
 
 def write_text(path: Path, text: str) -> None:

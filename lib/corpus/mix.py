@@ -11,6 +11,7 @@ from scipy.signal import fftconvolve
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
+from lib.corpus import codecs
 
 FRAME_LENGTH = 960  # 20 ms at 48 kHz, in which speech counts as active or not
 FRAME_HOP = 480  # 10 ms
@@ -36,19 +37,20 @@ class Mixture(NamedTuple):
 
 def mix(
     clean: np.ndarray,
-    noise: np.ndarray,
+    noise: np.ndarray | None,
     snr_db: float,
     scale: float,
     rir: np.ndarray | None = None,
     early: int = 0,
     lowpass_hz: float = 0.0,
     clip_db: float = 0.0,
+    codec: str = "",
 ) -> Mixture:
     """Put speech into a room, into noise and through a recorder.
 
     Args:
         clean: dry speech `[T]`.
-        noise: `[T]`, of the same length.
+        noise: `[T]`, of the same length; None: there is none, and `snr_db` means nothing.
         snr_db: level of the (reverberant) speech over the noise, both where speech is active.
         scale: peak of `noisy`, in (0, 1]; all parts get the same gain. The peak is lower where
             the target would exceed full scale.
@@ -57,6 +59,7 @@ def mix(
             target is dry.
         lowpass_hz: highest frequency that the recorder stores; 0: all frequencies.
         clip_db: the recorder clips everything from this far below the peak on; 0: no clipping.
+        codec: of `codecs.CODECS`, through which the recording goes. Empty: none.
 
     Raises:
         ValueError: lengths differ, or speech or noise is silent where speech should be active.
@@ -68,7 +71,7 @@ def mix(
     >>> round(snr_db(mixture.speech, mixture.noise), 2)
     6.0
     """
-    if len(clean) != len(noise):
+    if noise is not None and len(clean) != len(noise):
         raise ValueError(
             f"clean has {len(clean)} samples, noise {len(noise)}: expected equal lengths"
         )
@@ -76,24 +79,34 @@ def mix(
     if rir is not None:
         speech = fftconvolve(clean, rir)[: len(clean)]
         target = fftconvolve(clean, rir[: early + 1])[: len(clean)]
-    speech_db, noise_db = active_levels_db(speech, noise)
-    if speech_db < SILENT_DB:
-        raise ValueError(f"speech is silent ({speech_db:.0f} dB)")
-    if noise_db < SILENT_DB:
-        raise ValueError(f"noise is silent where speech is active ({noise_db:.0f} dB)")
-    noise = noise * 10 ** ((speech_db - noise_db - snr_db) / 20)
+    noise = _at_snr(speech, noise, snr_db)
 
     recorded = low_pass(speech + noise, lowpass_hz) if lowpass_hz else speech + noise
     ceiling = np.abs(recorded).max() * 10 ** (-clip_db / 20)
+    if codec:
+        recorded = codecs.through(clip(recorded, ceiling), codec)
+        ceiling = np.abs(recorded).max()
     gain = min(scale / ceiling, HEADROOM / np.abs(target).max())
     speech, noise, target, recorded = (
         np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target, recorded)
     )
     # The sum of the rounded parts, so that noisy is speech + noise to the last bit.
-    noisy = recorded if lowpass_hz else speech + noise
+    noisy = recorded if lowpass_hz or codec else speech + noise
     if clip_db:
         noisy = clip(noisy, gain * ceiling)
     return Mixture(target, speech, noise, noisy, gain)
+
+
+def _at_snr(speech: np.ndarray, noise: np.ndarray | None, snr_db: float) -> np.ndarray:
+    """The noise at its level; silence where there is none."""
+    speech_db, noise_db = active_levels_db(speech, speech if noise is None else noise)
+    if speech_db < SILENT_DB:
+        raise ValueError(f"speech is silent ({speech_db:.0f} dB)")
+    if noise is None:
+        return np.zeros_like(speech)
+    if noise_db < SILENT_DB:
+        raise ValueError(f"noise is silent where speech is active ({noise_db:.0f} dB)")
+    return noise * 10 ** ((speech_db - noise_db - snr_db) / 20)
 
 
 def active_levels_db(speech: np.ndarray, noise: np.ndarray) -> tuple[float, float]:

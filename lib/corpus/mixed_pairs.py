@@ -9,6 +9,7 @@ from cachetools import LRUCache, cached
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import mix
+from lib.corpus.equaliser import equalise
 from lib.corpus.impulse_responses import direct_path, t60
 from lib.corpus.sources import Sources
 
@@ -20,19 +21,26 @@ def mix_row(row: Any, folders: Sources) -> mix.Mixture:
     """Mix the whole utterance of a row: the parts of `noisy` before DeepFilterNet3.
 
     Args:
-        row: of a plan or of a manifest, as `itertuples` gives it.
+        row: of a plan or of a manifest, as `itertuples` gives it. Its equaliser colours speech and
+            noise before the SNR is set.
 
     Raises:
         AudioError: a file is missing or not readable.
         ValueError: speech or noise is silent.
     """
     clean = files.read(folders.speech / row.clean_path, SAMPLE_RATE)
-    noise = _noise(folders, row.noise_path, row.noise_offset, len(clean))
-    if row.second_noise_path:
-        second = _noise(folders, row.second_noise_path, row.second_noise_offset, len(clean))
-        noise = mix.add_noise(noise, second, row.second_noise_db)
+    # Played faster: resampled as if it had been recorded at another rate.
+    clean = equalise(files.resample(clean, row.speed * SAMPLE_RATE, SAMPLE_RATE), row.equaliser)
+    noise = None
+    if row.noise_path:
+        noise = _noise(folders, row.noise_path, row.noise_offset, len(clean))
+        if row.second_noise_path:
+            second = _noise(folders, row.second_noise_path, row.second_noise_offset, len(clean))
+            noise = mix.add_noise(noise, second, row.second_noise_db)
+        noise = equalise(noise, row.equaliser)
     rir = read_room(folders.room / row.rir)[0] if row.rir else None
-    return mix.mix(clean, noise, row.snr_db, row.scale, rir, row.early, row.lowpass_hz, row.clip_db)
+    recorder = row.lowpass_hz, row.clip_db, row.codec
+    return mix.mix(clean, noise, row.snr_db, row.scale, rir, row.early, *recorder)
 
 
 def _noise(folders: Sources, path: str, offset: int, n_samples: int) -> np.ndarray:

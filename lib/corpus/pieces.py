@@ -76,7 +76,9 @@ def faults(piece: dict[str, np.ndarray], row: dict) -> str:
         reasons.append("clean is silent")
     if row["clipped_clean"] > survey.MAX_CLIPPED_SHARE:
         reasons.append(f"{row['clipped_clean']:.1%} of clean is clipped")
-    if row["si_sdr_noisy_db"] > IDENTICAL_SI_SDR_DB:
+    # A pair that was mixed without noise is clean on purpose.
+    mixed_clean = row.get("noise_path") == row.get("noisy_path") == ""
+    if row["si_sdr_noisy_db"] > IDENTICAL_SI_SDR_DB and not mixed_clean:
         reasons.append(f"noisy is clean (SI-SDR {row['si_sdr_noisy_db']:.0f} dB)")
     if np.array_equal(noisy, enhanced):
         reasons.append("DeepFilterNet3 changed nothing")

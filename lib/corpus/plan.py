@@ -10,7 +10,10 @@ from lib.audio.files import SAMPLE_RATE
 from lib.config.prepare import Prepare
 from lib.corpus import recorded_pairs, sources, survey
 from lib.corpus.draws import file_name, mixture_columns, name_columns
-from lib.corpus.holdouts import held_out_noises, held_out_speakers
+from lib.corpus.fixed_test import FixedItem, fixed_items
+from lib.corpus.holdouts import held_out_files, held_out_speakers
+from lib.corpus.joined_speech import skipped_files, speech_files
+from lib.corpus.manifest import without_unused
 from lib.corpus.sources import Sources
 from lib.corpus.splits import by_split, split_paths
 from lib.deepfilter.settings import identity
@@ -20,6 +23,11 @@ BATCH_SECONDS = 240.0  # their highest total length, unless a single row is long
 # Parameters that say where files are and how the work is done, not which corpus it is.
 NOT_IDENTITY = frozenset(
     "n_processes dask_address corpus speech_dir noise_dir rir_dir noisy_dir pairs_csv".split()
+)
+# Parameters that came later: a corpus of before has none of them, and is that of their defaults.
+OPTIONAL = frozenset(
+    "join_below p_clean p_codec p_equalise speed_min speed_max holdout_rooms n_test n_test_clean"
+    " test_snr_db".split()
 )
 
 
@@ -57,12 +65,13 @@ def draw(p: Prepare, folders: Sources) -> Plan:
         )
     rows["batch"] = batch_numbers(rows.duration)
     settings = {
-        **{name: value for name, value in p.model_dump().items() if name not in NOT_IDENTITY},
+        **_identity(p),
         "sources": _hash(files[files.reason == ""]),
-        "plan": _hash(rows),
+        "plan": _hash(without_unused(rows)),
         **identity(device=p.device),
     }
-    skipped = files.loc[files.reason != "", ["kind", "path", "reason"]].reset_index(drop=True)
+    skipped = files.loc[files.reason != "", ["kind", "path", "reason"]]
+    skipped = pd.concat([skipped_files(folders.speech), skipped], ignore_index=True)
     return Plan(rows, skipped, settings)
 
 
@@ -83,17 +92,14 @@ def batch_numbers(durations: pd.Series) -> list[int]:
 
 def _mixed_rows(p: Prepare, folders: Sources) -> tuple[list[dict], pd.DataFrame]:
     """Rows of speech that is mixed with rooms and noise, and the table of all files."""
-    speech_paths = sources.find_files(folders.speech, "speech", p.speech_glob)
+    listed = speech_files(folders.speech, p.speech_glob, p.speaker_pattern).set_index("path")
     noise_paths = sources.find_files(folders.noise, "noise", p.noise_glob)
-    speaker_by_path = pd.Series(
-        {path: sources.speaker_of(path, folders.speech, p.speaker_pattern) for path in speech_paths}
-    )
     # Reading takes long: refuse unknown names before it.
-    held_out_speakers(speaker_by_path, p.holdout_speakers)
-    held_out_noises(pd.Series(noise_paths), p.holdout_noises)
+    held_out_speakers(listed.speaker, p.holdout_speakers)
+    held_out_files(pd.Series(noise_paths), p.holdout_noises)
 
     speech = survey.survey(
-        folders.speech, "speech", p.n_processes, p.min_duration, paths=speech_paths
+        folders.speech, "speech", p.n_processes, p.min_duration, paths=list(listed.index)
     )
     noise = survey.survey(folders.noise, "noise", p.n_processes, paths=noise_paths)
     rooms = survey.survey(folders.room, "room", p.n_processes) if p.p_reverb > 0 else speech[:0]
@@ -102,27 +108,55 @@ def _mixed_rows(p: Prepare, folders: Sources) -> tuple[list[dict], pd.DataFrame]
     noise = survey.require_enough(folders.noise, "noise", noise)
     rooms = survey.require_enough(folders.room, "room", rooms) if p.p_reverb > 0 else rooms
 
-    speakers = speech.path.map(speaker_by_path)
+    speech = speech.join(listed, on="path")
     seed_and_shares = p.seed, p.valid_share, p.test_share
-    held_out = held_out_speakers(speakers, p.holdout_speakers)
-    speech_splits = split_paths(speech.path, held_out, *seed_and_shares)
-    held_out = held_out_noises(noise.path, p.holdout_noises)
+    held_out = held_out_speakers(speech.speaker, p.holdout_speakers)
+    speech["split"] = speech.path.map(split_paths(speech.path, held_out, *seed_and_shares))
+    held_out = held_out_files(noise.path, p.holdout_noises)
     noises = by_split(split_paths(noise.path, held_out, *seed_and_shares, "noise"))
     room_paths = {}
     if p.p_reverb > 0:
-        room_paths = by_split(split_paths(rooms.path, rooms.path == "", *seed_and_shares, "room"))
+        held_out = held_out_files(rooms.path, p.holdout_rooms, "room")
+        room_paths = by_split(split_paths(rooms.path, held_out, *seed_and_shares, "room"))
     n_samples = noise.n_samples * SAMPLE_RATE // noise.sample_rate
     n_samples = dict(zip(noise.path, n_samples, strict=True))
 
     rows = []
-    for path, speaker, duration in zip(speech.path, speakers, speech.duration, strict=True):
-        split = speech_splits[path]
-        choices = noises[split], room_paths.get(split, []), n_samples
-        for item in range(p.items_per_utterance if split == "train" else 1):
-            row = name_columns(p, split, speaker, path, item)
-            row |= mixture_columns(p, path, item, *choices)
-            rows.append(row | {"duration": duration})
+    by_path = {row.path: row for row in speech.itertuples()}
+    for path, item, snr_db in _items(p, speech):
+        file = by_path[path]
+        choices = noises[file.split], room_paths.get(file.split, []), n_samples
+        row = name_columns(p, file.split, file.speaker, path, item)
+        row |= mixture_columns(p, path, item, *choices, file.split == "train", snr_db)
+        rows.append(row | {"parts": file.parts, "duration": file.duration / row["speed"]})
     return rows, files
+
+
+def _items(p: Prepare, speech: pd.DataFrame) -> list[FixedItem]:
+    """The mixtures of each utterance; only those of a test of fixed size have an SNR already."""
+    items = []
+    for path, split in zip(speech.path, speech.split, strict=True):
+        if split != "test" or not p.n_test:
+            n_items = p.items_per_utterance if split == "train" else 1
+            items += [FixedItem(path, item, None) for item in range(n_items)]
+    if p.n_test:
+        test = speech[speech.split == "test"]
+        if p.holdout_speakers:
+            test = test[test.speaker.isin(p.holdout_speakers)]
+        paths = test.groupby("speaker").path.agg(list).to_dict()
+        snr_db = p.test_snr_db or p.snr_db
+        items += fixed_items(paths, p.n_test, p.n_test_clean, snr_db, p.seed)
+    return items
+
+
+def _identity(p: Prepare) -> dict:
+    """The parameters that say which corpus it is."""
+    defaults = Prepare()
+    return {
+        name: value
+        for name, value in p.model_dump().items()
+        if name not in NOT_IDENTITY and not (name in OPTIONAL and value == getattr(defaults, name))
+    }
 
 
 def _recorded_rows(p: Prepare, folders: Sources) -> tuple[list[dict], pd.DataFrame]:

@@ -20,7 +20,15 @@ from lib.audio.files import SAMPLE_RATE, AudioError
 from lib.config.prepare import Prepare
 from lib.corpus import sources
 from lib.corpus.aligned_pair import align_pair
-from lib.corpus.manifest import corpus_folder, read, read_csv, rows_path, write_text
+from lib.corpus.manifest import (
+    OPTIONAL,
+    corpus_folder,
+    read,
+    read_csv,
+    rows_path,
+    without_unused,
+    write_text,
+)
 from lib.corpus.mixed_pairs import mix_row, read_room
 from lib.corpus.pieces import save_pieces
 from lib.corpus.plan import Plan, draw
@@ -42,6 +50,7 @@ NO_MIXTURE = {  # columns of a pair that was recorded, not mixed
     "early": 0,
     "lowpass_hz": 0.0,
     "clip_db": 0.0,
+    **OPTIONAL,
 }
 NO_MEASURE = {  # columns that are measured of some pairs only
     "rir_lag": 0,
@@ -112,7 +121,7 @@ def _render(
     numbers = sorted(plan.rows.batch.unique())
     manifest = pd.concat([read_csv(rows_path(root, number)) for number in numbers])
     manifest = manifest.sort_values("id").reset_index(drop=True)
-    write_text(root / "manifest.csv", manifest.to_csv(index=False))
+    write_text(root / "manifest.csv", without_unused(manifest).to_csv(index=False))
     audio_seconds = sum(rows.duration.sum() for rows in batches)
     manifest.attrs["audio_per_s"] = audio_seconds / seconds if batches else 0.0
     return manifest
@@ -157,7 +166,8 @@ def _render_batch(root: Path, rows: pd.DataFrame, folders: Sources, settings: di
             common["bandwidth_hz"] = bandwidth_hz(pair["clean"], SAMPLE_RATE)
             manifest_rows += save_pieces(root, row.id, pair | {"enhanced": output}, common)
     table = pd.DataFrame(manifest_rows)
-    write_text(rows_path(root, rows.batch.iloc[0]), table.to_csv(index=False))
+    content = without_unused(table).to_csv(index=False)
+    write_text(rows_path(root, rows.batch.iloc[0]), content)
 
 
 def _read_pair(row: Any, folders: Sources, settings: dict) -> tuple[dict[str, np.ndarray], dict]:

@@ -97,13 +97,14 @@ def speaker_of(path: str, root: Path, pattern: str = "") -> str:
 def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
     """The paths of the same audio at 48 kHz in one channel, in the order given.
 
-    Such files stay as they are. Of each other file a copy is made once (24-bit FLAC) under
-    `runs/cache/48_khz`; its name holds a hash of path, size and time of change.
+    Such files stay as they are. Of each other file, and of an MP3, a copy is made once (24-bit
+    FLAC) under `runs/cache/48_khz`; its name holds a hash of path, size and time of change.
     """
     mono_paths, missing = [], []
     for path in paths:
         head, status = files.info(path), path.stat()
-        if (head.sample_rate, head.channels) == (SAMPLE_RATE, 1):
+        # Parts of an MP3 cannot be read exactly, and its header only estimates its length.
+        if (head.sample_rate, head.channels) == (SAMPLE_RATE, 1) and head.container != "MP3":
             mono_paths.append(path)
             continue
         identity = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"

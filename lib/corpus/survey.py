@@ -74,6 +74,8 @@ def survey_file(path: Path) -> dict:
         signal = read(path)
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
+    # An MP3's header only estimates its length.
+    row |= {"n_samples": len(signal), "duration": len(signal) / head.sample_rate}
     row["level_db"] = levels.level_db(signal)
     row["peak"] = float(np.max(np.abs(signal), initial=0.0))
     row["dc"] = float(np.mean(signal, dtype=np.float64)) if len(signal) else 0.0

@@ -32,7 +32,8 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
     Columns:
         id, split, snr_db: as claimed by the manifest.
         achieved_snr_db: speech, which is mixed again alone, against saved noisy minus that speech.
-            NaN for recorded pairs, for pieces of an utterance, and where sources are gone.
+            NaN for recorded pairs, without noise, for pieces of an utterance, and where sources are
+            gone.
         snr_error_db: achieved minus claimed.
         df_lag_ms, room_lag_ms: of enhanced behind noisy, of noisy behind clean (the travel time of
             the direct sound was removed), and their confidences.
@@ -102,7 +103,8 @@ def _measure_row(corpus: str, row: Any, folders: Sources) -> dict:
     lengths = {name: len(signal) for name, signal in signals.items()}
     if set(lengths.values()) != {row.n_samples}:
         return result | {"problem": f"lengths {lengths}, the manifest says {row.n_samples}"}
-    result["problem"] = ", ".join(_problems(signals, peaks))
+    mixed_clean = row.noise_path == row.noisy_path == ""
+    result["problem"] = ", ".join(_problems(signals, peaks, mixed_clean))
     df_lag, room_lag = align.lags([enhanced, noisy], [noisy, clean])
     for name, lag in (("df", df_lag), ("room", room_lag)):
         result[f"{name}_lag_ms"] = 1000 * lag.samples / SAMPLE_RATE
@@ -112,20 +114,22 @@ def _measure_row(corpus: str, row: Any, folders: Sources) -> dict:
     return result
 
 
-def _problems(signals: dict[str, np.ndarray], peaks: dict[str, float]) -> list[str]:
+def _problems(
+    signals: dict[str, np.ndarray], peaks: dict[str, float], mixed_clean: bool
+) -> list[str]:
     problems = [f"{name} is empty" for name in signals if peaks[name] < levels.SILENT_PEAK]
     problems += [f"{name} is clipped" for name in signals if peaks[name] >= 1.0]
     clean, noisy, enhanced = (signals[name] for name in SIGNALS)
     if np.array_equal(noisy, enhanced):
         problems.append("DeepFilterNet3 changed nothing")
-    if si_sdr_db(noisy, clean) > IDENTICAL_SI_SDR_DB:
+    if si_sdr_db(noisy, clean) > IDENTICAL_SI_SDR_DB and not mixed_clean:
         problems.append("noisy is clean")
     return problems
 
 
 def _achieved_snr_db(row: Any, noisy: np.ndarray, folders: Sources) -> float:
     """SNR of the saved file; the faults of a recorder do not count as noise."""
-    if row.noisy_path:
+    if row.noisy_path or not row.noise_path:
         return np.nan
     try:
         mixture = mix_row(row, folders)

@@ -11,6 +11,8 @@ from torch.utils.data import Dataset
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import mix
+from lib.corpus.equaliser import equalise
+from lib.data.conditions import Conditions, draw
 from lib.data.sampling import epoch_and_index
 
 NYQUIST_HZ = SAMPLE_RATE / 2
@@ -37,10 +39,13 @@ class Mixtures(Dataset):
             pitch included: other voices.
         p_second_noise: probability of a second noise, 0 to 10 dB below the first.
         bandwidth_hz: highest frequency that a speech file holds, by its path; 24 kHz for the rest.
+        conditions: rooms, equalisers, faults of the recorder, items without noise. They are drawn
+            with numbers of their own: no other draw depends on them.
 
     Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`, which never holds
-        audio: idx, id (its path), snr (dB), scale, clean_path, noise_path, clean_len, noisy_len
-        (samples), start, speed, bandwidth_hz.
+        audio: idx, id (its path), snr (dB; NaN: no noise), scale, clean_path, noise_path,
+        clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir, equaliser, lowpass_hz,
+        clip_db, codec.
 
     Raises:
         ValueError: there is no speech or no noise, or a file has another rate than 48 kHz.
@@ -58,6 +63,7 @@ class Mixtures(Dataset):
         speed: tuple[float, float] = (1.0, 1.0),
         p_second_noise: float = 0.0,
         bandwidth_hz: Mapping[Path, float] | None = None,
+        conditions: Conditions | None = None,
     ):
         if not speech or not noise:
             raise ValueError(
@@ -72,6 +78,7 @@ class Mixtures(Dataset):
         self.speed = speed
         self.p_second_noise = p_second_noise
         self.bandwidth_hz = dict(bandwidth_hz or {})
+        self.conditions = conditions or Conditions()
         self.n_samples = {path: _length_at_48_khz(path) for path in [*self.speech, *self.noise]}
 
     def __len__(self) -> int:
@@ -85,6 +92,7 @@ class Mixtures(Dataset):
         snr_db = float(rng.choice(self.snr_db))
         scale = float(rng.uniform(*self.scale))
         speed = float(rng.uniform(*self.speed))
+        drawn = draw(self.conditions, np.random.default_rng([self.seed, epoch, index, 1]))
         whole = int(self.n_samples[path] / speed)
         n_samples = min(self.length or whole, whole)
         n_read = int(n_samples * speed)
@@ -98,7 +106,17 @@ class Mixtures(Dataset):
                     second_path = self.noise[rng.integers(len(self.noise))]
                     second = self._cut_noise(second_path, n_samples, rng)
                     noise = mix.add_noise(noise, second, float(rng.uniform(*mix.SECOND_NOISE_DB)))
-                mixture = mix.mix(clean, noise, snr_db, scale)
+                mixture = mix.mix(
+                    equalise(clean, drawn.equaliser),
+                    None if drawn.clean else equalise(noise, drawn.equaliser),
+                    snr_db,
+                    scale,
+                    drawn.room(),
+                    drawn.early,
+                    drawn.lowpass_hz,
+                    drawn.clip_db,
+                    drawn.codec,
+                )
                 break
             except ValueError as error:  # a pause of the speech or of the noise: try another cut
                 reason = error
@@ -114,15 +132,20 @@ class Mixtures(Dataset):
         meta = {
             "idx": index,
             "id": str(path),
-            "snr": snr_db,
+            "snr": float("nan") if drawn.clean else snr_db,
             "scale": scale,
             "clean_path": str(path),
-            "noise_path": str(noise_path),
+            "noise_path": "" if drawn.clean else str(noise_path),
             "clean_len": n_samples,
             "noisy_len": n_samples,
             "start": start,
             "speed": speed,
-            "bandwidth_hz": self._bandwidth_hz(path, speed),
+            "bandwidth_hz": min(self._bandwidth_hz(path, speed), drawn.room_bandwidth_hz()),
+            "rir": drawn.rir,
+            "equaliser": drawn.equaliser,
+            "lowpass_hz": drawn.lowpass_hz,
+            "clip_db": drawn.clip_db,
+            "codec": drawn.codec,
         }
         return noisy, clean, clean.square().mean().sqrt(), meta
 

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lib.evaluation import summary
-from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, grid, styled
+from lib.figures.base import COLOURS, Figure, blank, explain_empty, grid, styled
+from lib.figures.forest import BETTER, WORSE, side_colour
 from lib.metrics import labels, registry, stats
 
-BETTER, WORSE, UNDECIDED = CYCLE[0], CYCLE[1], "#666666"  # colours
 N_BINS = 30  # of a histogram; an even number makes zero an edge
 
 
@@ -37,10 +37,8 @@ def paired_differences(table: pd.DataFrame, title: str = "restored against enhan
 
 def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float) -> None:
     sign = registry.SIGN[metric]
-    # An interval on both sides of zero decides nothing.
-    sides = np.sign([sign * low, sign * high])
-    colour = BETTER if min(sides) > 0 else WORSE if max(sides) < 0 else UNDECIDED
-    label, unit, digits = labels.LABELS.get(metric, labels.Label(metric))
+    colour = side_colour(sign * low, sign * high)
+    label, unit, _ = labels.LABELS.get(metric, labels.Label(metric))
     ax.axvline(0, color="black", linewidth=1)
     if np.isfinite([mean, low, high]).all():
         ax.plot([low, high], [0, 0], color=colour, linewidth=4, solid_capstyle="butt")
@@ -49,7 +47,8 @@ def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float
         # The axis of a metric that is better when lower runs from right to left.
         ax.set_xlim(-sign * reach, sign * reach)
     # Numbers beside the bar: each row has a scale of its own.
-    text = f"{mean:+.{digits}f} {unit}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
+    mean_text, low_text, high_text = (labels.number(x, metric, "+") for x in (mean, low, high))
+    text = f"{mean_text} {unit}\n[{low_text}, {high_text}]"
     ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", color=colour)
     ax.set_yticks([0], [label])
     ax.tick_params(left=False, labelsize=12)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lib.evaluation import vetoes
 from lib.metrics import registry, stats
 from lib.metrics.labels import number
 from lib.runtime.progress import echo
@@ -111,7 +112,11 @@ def labels(names: Sequence[str], parameters: Sequence[Mapping[str, Any]]) -> lis
 
 
 def run_table(runs: Sequence[Run], run_labels: Sequence[str]) -> pd.DataFrame:
-    """A row for each run, by its label: name, id, started, commit, best_epoch, best_gap_closed."""
+    """A row for each run, by its label.
+
+    Columns: name, id, started, commit, best_epoch, best_selection, best_gap_closed (by which older
+    runs were chosen; only where one of them is compared), vetoes (by the newest listening run).
+    """
     rows = []
     for run, label in zip(runs, run_labels, strict=True):
         started = pd.Timestamp(run.info.start_time, unit="ms", tz="UTC")
@@ -123,10 +128,13 @@ def run_table(runs: Sequence[Run], run_labels: Sequence[str]) -> pd.DataFrame:
                 "started": f"{started:%Y-%m-%d %H:%M} UTC",
                 "commit": run.data.tags.get("git_commit", "")[:7],
                 "best_epoch": run.data.metrics.get("best/epoch"),
+                "best_selection": run.data.metrics.get("best/selection"),
                 "best_gap_closed": run.data.metrics.get("best/gap_closed"),
+                "vetoes": vetoes.shown(run.data.tags),
             }
         )
-    return pd.DataFrame(rows).set_index("run").astype({"best_epoch": "Int64"})
+    table = pd.DataFrame(rows).set_index("run").astype({"best_epoch": "Int64"})
+    return table if table.best_gap_closed.notna().any() else table.drop(columns="best_gap_closed")
 
 
 def histories(
@@ -165,7 +173,7 @@ def paired(
         KeyError: `first` has no scores.
     """
     rows = []
-    for metric in [name for name in registry.CORE if name in scores]:
+    for metric in [name for name in registry.ALL if name in scores]:
         wide = scores.pivot(index="item_id", columns="system", values=metric)
         for system in [name for name in scores["system"].unique() if name != first]:
             # Paired: only items that both systems have a finite score for.

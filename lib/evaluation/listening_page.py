@@ -9,14 +9,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib.evaluation import summary
+from lib.evaluation import summary, vetoes
 from lib.evaluation.html_page import fill_page
 from lib.figures import players, spectrograms
 from lib.figures.base import COLOURS, CYCLE, png
-from lib.metrics import labels, registry
+from lib.metrics import labels
 
 PAGE_SECONDS = 8.0  # of each player; MLflow shows no file above 50 MB
 PICTURE_DPI = 100
+ITEM_SCORES = (  # what fits beside a player
+    *("distillmos", "dnsmos_ovrl", "visqol", "speaker_similarity", "phone_error"),
+    *("pause_level_db", "colour_db", "lsd_db", "pesq"),
+)
 
 
 def page(
@@ -28,6 +32,7 @@ def page(
     sample_rate: int,
     note: str = "",
     seconds: float = PAGE_SECONDS,
+    found: Sequence[str] | None = None,
 ) -> str:
     """One self-contained HTML page: it plays from disk, from a mail and inside MLflow's frame.
 
@@ -40,8 +45,10 @@ def page(
         sample_rate: of all signals, Hz.
         note: a paragraph below the title, e.g. corpus and checkpoint.
         seconds: length of each player; 8 s of one item take about 2 MB.
+        found: the vetoes, which come first; None: nobody looked for them.
     """
-    report = [f"<p>{players.escape(note)}</p>" if note else "", summary_html(table)]
+    report = [f"<p>{players.escape(note)}</p>" if note else ""]
+    report += [vetoes_html(found) if found is not None else "", summary_html(table)]
     report += [_figure(figure, caption) for caption, figure in plots.items()]
     sections = [_item(row, signals, scores, sample_rate, seconds) for row, signals in items]
     return fill_page(
@@ -52,14 +59,22 @@ def page(
     )
 
 
+def vetoes_html(found: Sequence[str]) -> str:
+    """Vetoes as a list below their number."""
+    lines = "".join(f"<li>{players.escape(text)}</li>" for text in found)
+    return f'<div class="vetoes"><strong>{vetoes.headline(found)}</strong><ul>{lines}</ul></div>'
+
+
 def summary_html(table: pd.DataFrame) -> str:
-    """A `summary` as an HTML table."""
-    head, *body = summary.cells(table)
-    caption = players.escape(summary.headline(table))
+    """A `summary` as an HTML table, with a line above each of its parts."""
+    head, *_ = summary.cells(table)
     columns = "".join(f"<th>{players.escape(name)}</th>" for name in head)
-    rows = "".join(
-        f"<tr><th>{players.escape(name)}</th>{_cells(values)}</tr>" for name, *values in body
-    )
+    rows = ""
+    for title, part in summary.sections(table).items():
+        rows += f'<tr><th colspan="{len(head)}">{players.escape(title)}</th></tr>'
+        for name, *values in summary.cells(part)[1:]:
+            rows += f"<tr><th>{players.escape(name)}</th>{_cells(values)}</tr>"
+    caption = players.escape(summary.headline(table))
     return f'<table class="scores"><caption>{caption}</caption><tr>{columns}</tr>{rows}</table>'
 
 
@@ -75,7 +90,7 @@ def _item(
     excerpts = {name: np.asarray(signal)[:n_samples] for name, signal in signals.items()}
     # The scores of the whole item; the players may hold less of it.
     item_scores = scores[scores["item_id"] == row["item_id"]].set_index("system")
-    metrics = [name for name in registry.CORE if name in item_scores]
+    metrics = [name for name in ITEM_SCORES if name in item_scores]
     head = "".join(f"<th>{players.escape(labels.label(name))}</th>" for name in metrics)
     lines = ""
     # The keys 1, 2, ... of the page switch between systems in this order.

@@ -13,8 +13,17 @@ from lib.metrics import labels, registry, stats
 
 SYSTEMS = ("noisy", "enhanced", "restored", "clean")  # the order of tables, players and keys
 N_CLASSES = 5  # of a column with many numbers
+HARM = ("colour_db", "pause_level_db", *registry.LSD_BANDS)
+# The parts of a table, in their order: who decides, what must not suffer, and all other scores.
+GROUPS = {
+    "Jury": registry.JURY,
+    "Colour, pauses, bands": HARM,
+    "Reported; they decide nothing": tuple(
+        name for name in registry.ALL if name not in (*registry.JURY, *HARM)
+    ),
+}
 # Columns of a summary beside the means of the systems.
-STATISTICS = ["difference", "low", "high", "p_value", "better", "worse", "gap_closed", "n_items"]
+STATISTICS = "difference low high p_value better worse gap_closed spread n_items".split()
 HEAD = ["difference", "interval", "p", "made better", "worse", "gap closed", "items"]
 
 
@@ -26,7 +35,7 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
         seed: of the bootstrap.
         n_bootstrap: resamples behind each interval.
 
-    Returns: an index of metrics, and the columns
+    Returns: an index of metrics in the order of `GROUPS`, and the columns
 
         - the mean of each system;
         - difference: the mean of restored - enhanced; low, high: its 95 % bootstrap interval over
@@ -35,6 +44,8 @@ def summary(scores: pd.DataFrame, seed: int, n_bootstrap: int = 2000) -> pd.Data
         - better, worse: the shares of items that restoring made better and worse;
         - gap_closed: a ratio of means (NaN where clean has no finite score, or none that is better
           than that of enhanced);
+        - spread: the standard deviation of enhanced over items, in which different scores can be
+          compared (NaN where it is 0);
         - n_items.
 
     Raises:
@@ -66,23 +77,38 @@ def summary_by(
 def extremes(scores: pd.DataFrame, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The `n` items that restoring made worst and best, the most extreme first.
 
-    Returns: two tables with the columns item_id, gain, and the gain of each score. The gain of a
-        score is restored - enhanced, with the sign with which more is better; `gain` is the mean of
-        LSD's, MCD's and PESQ's in standard deviations over all items. Items that lack one of them
-        are left out.
+    Only the jury's scores count. The gain of a score is restored - enhanced, with the sign with
+    which more is better; `gain` is the mean over the scores that an item has, each in standard
+    deviations of enhanced over items.
+
+    Returns: two tables with the columns item_id, gain, and the gain of each score.
     """
-    gains = {}
-    for name in [name for name in registry.SELECTION if name in scores]:
-        wide = scores.pivot(index="item_id", columns="system", values=name)
-        gains[name] = registry.SIGN[name] * (wide["restored"] - wide["enhanced"])
-    gains = pd.DataFrame(gains)
-    gains = gains[np.isfinite(gains).all(axis=1)]
-    # Scores have different units: standard deviations make them one number.
-    spread = gains.std().replace(0.0, np.nan)
-    gains.insert(0, "gain", (gains / spread).mean(axis=1).fillna(0.0))
+    gains, spreads = {}, {}
+    for name in [name for name in registry.JURY if name in scores]:
+        pairs = paired(scores, name)
+        gains[name] = registry.SIGN[name] * (pairs.restored - pairs.enhanced)
+        # Scores have different units. What a gain is measured in must not depend on the gains.
+        spreads[name] = spread(pairs)
+    gains = pd.DataFrame(gains).rename_axis("item_id").dropna(how="all")
+    gains.insert(0, "gain", (gains / pd.Series(spreads)).mean(axis=1).fillna(0.0))
     # Stable: items with equal gains keep their order.
     ordered = gains.sort_values("gain", kind="stable").reset_index()
     return ordered.head(n), ordered.iloc[::-1].head(n).reset_index(drop=True)
+
+
+def paired(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One score of each system, a row for each item that restored and enhanced have it for.
+
+    Raises `ValueError` if an item and system have two rows.
+    """
+    wide = scores.pivot(index="item_id", columns="system", values=metric)
+    wide = wide.reindex(columns=list(SYSTEMS)).astype(float)
+    return wide[np.isfinite(wide["restored"]) & np.isfinite(wide["enhanced"])]
+
+
+def spread(pairs: pd.DataFrame) -> float:
+    """Standard deviation of enhanced over the items of `paired`; NaN where all are equal."""
+    return pairs.enhanced.std() or np.nan
 
 
 def missing_scores(scores: pd.DataFrame) -> pd.DataFrame:
@@ -123,20 +149,29 @@ def as_restored(scores: pd.DataFrame, system: str) -> pd.DataFrame:
     return scores[~scores.system.isin(others)].replace({"system": {system: "restored"}})
 
 
+def sections(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The parts of a `summary` by the titles of `GROUPS`; parts without rows are left out."""
+    parts = {title: table[table.index.isin(names)] for title, names in GROUPS.items()}
+    return {title: part for title, part in parts.items() if len(part)}
+
+
 def as_text(table: pd.DataFrame) -> str:
     """A `summary` for the terminal; arrows show the better direction."""
-    lines = cells(table)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = []
-    for name, *values in lines:
-        padded = [cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True)]
-        text.append("  ".join([name.ljust(widths[0]), *padded]).rstrip())
-    return "\n".join([headline(table), "", *text])
+    head, *lines = cells(table)
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    text = {
+        metric: _text_line(line, widths) for metric, line in zip(table.index, lines, strict=True)
+    }
+    blocks = [f"{headline(table)}\n\n{_text_line(head, widths)}"]
+    for title, part in sections(table).items():
+        blocks.append("\n".join([title, *(text[metric] for metric in part.index)]))
+    return "\n\n".join(blocks)
 
 
 def headline(table: pd.DataFrame) -> str:
     """The number of items of a `summary`, and what its difference is."""
-    counts = sorted(set(table["n_items"]))
+    # A score that no item has, as that of a band above all recordings, says nothing about items.
+    counts = sorted(set(table["n_items"]) - {0}) or [0] * min(len(table), 1)
     shown = counts if len(counts) < 2 else [counts[0], counts[-1]]
     n_items = " to ".join(str(count) for count in shown) or "no"
     return (
@@ -164,11 +199,9 @@ def cells(table: pd.DataFrame) -> list[list[str]]:
 def _compare_systems(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame:
     """A `summary` whose p values are not corrected."""
     rows = {}
-    for metric in [name for name in registry.ALL if name in scores]:
-        wide = scores.pivot(index="item_id", columns="system", values=metric)
-        wide = wide.reindex(columns=list(SYSTEMS))
+    for metric in [name for names in GROUPS.values() for name in names if name in scores]:
         # The same items for each system, so that means and differences agree.
-        wide = wide[np.isfinite(wide["restored"]) & np.isfinite(wide["enhanced"])]
+        wide = paired(scores, metric)
         sign, difference = registry.SIGN[metric], wide["restored"] - wide["enhanced"]
         low, high = stats.bootstrap_interval(difference, seed, n_bootstrap)
         # A share of a gap is meaningless where clean is not better than enhanced.
@@ -184,14 +217,20 @@ def _compare_systems(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.Da
             "better": (sign * difference > 0).mean(),
             "worse": (sign * difference < 0).mean(),
             "gap_closed": gap_closed,
+            "spread": spread(wide),
             "n_items": len(wide),
         }
     columns = [*SYSTEMS, *STATISTICS]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
 
 
+def _text_line(cells: list[str], widths: list[int]) -> str:
+    name, *values = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join([name.strip().ljust(widths[0]), *values]).rstrip()
+
+
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
+    return f"{round(100 * share)} %" if np.isfinite(share) else "-"  # no minus before 0
 
 
 def _p_value(value: float) -> str:

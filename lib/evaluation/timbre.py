@@ -5,14 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.audio import stft
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus.manifest import load_pair
-from lib.deepfilter.grid import HOP_LENGTH, N_FFT, erb_widths
+from lib.metrics import colour, stats
 from lib.runtime import parallel
 
-ACTIVE_RATIO = 1e-4  # -40 dB: frames whose clean power is at least this much of the loudest one's
-MIN_POWER = 1e-12  # keeps the logarithm finite
+MIN_ITEM_SHARE = 0.5  # of the items that a band needs, so that its mean is about them
 
 
 def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
@@ -33,10 +31,10 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
 
 
 def change(estimate: np.ndarray, clean: np.ndarray, bandwidth_hz: float) -> pd.DataFrame:
-    """Power of `estimate` over power of `clean` in each ERB band.
+    """Power of `estimate` over power of `clean` in each ERB band, as a table.
 
-    The frames last 20 ms and come every 10 ms; those count in which clean is within 40 dB of its
-    loudest. 0 dB: as clean; below: speech was taken; above: noise is left.
+    0 dB: as clean; below: speech was taken; above: noise is left. `colour.band_changes_db` says
+    which frames count.
 
     Args:
         estimate, clean: `[T]` at 48 kHz, sample-aligned.
@@ -49,21 +47,10 @@ def change(estimate: np.ndarray, clean: np.ndarray, bandwidth_hz: float) -> pd.D
     >>> len(table), set(table.change_db.round(2))
     (32, {-6.02})
     """
-    estimate_power, clean_power = _powers(estimate), _powers(clean)
-    loudness = clean_power.sum(axis=1)
-    # Pauses hold noise, not timbre.
-    active = loudness >= loudness.max() * ACTIVE_RATIO
-    # DeepFilterNet3's own bands: its mask has one gain for each.
-    edges = np.cumsum([0, *erb_widths()])  # bins
-    ratio = (_band_powers(estimate_power[active], edges) + MIN_POWER) / (
-        _band_powers(clean_power[active], edges) + MIN_POWER
-    )
-    hz_per_bin = SAMPLE_RATE / N_FFT
-    upper_hz = (edges[1:] - 1) * hz_per_bin
-    middle_hz = (edges[:-1] + edges[1:] - 1) / 2 * hz_per_bin
-    columns = {"band": range(len(ratio)), "hz": middle_hz, "change_db": 10 * np.log10(ratio)}
-    # An estimated bandwidth may lie a little below the edge that it is an estimate of.
-    return pd.DataFrame(columns)[upper_hz <= bandwidth_hz * 1.001]
+    changes_db = colour.band_changes_db(estimate, clean, SAMPLE_RATE, bandwidth_hz)
+    middles_hz, _ = colour.band_edges_hz(SAMPLE_RATE)
+    columns = {"band": range(len(changes_db)), "hz": middles_hz, "change_db": changes_db}
+    return pd.DataFrame(columns)[np.isfinite(changes_db)]
 
 
 def profile(table: pd.DataFrame, by: str = "snr_db") -> pd.DataFrame:
@@ -85,19 +72,46 @@ def profile(table: pd.DataFrame, by: str = "snr_db") -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index()
 
 
+def band_means(colours: pd.DataFrame) -> pd.DataFrame:
+    """Mean change of each band by enhanced and by restored, over the items that hold the band.
+
+    Bands that fewer than half of the items hold are left out, and those that hold no voice.
+
+    Args:
+        colours: a row for each item, system and band: columns `item_id system band hz change_db`.
+
+    Returns: an index of bands, and the columns hz, n_items, enhanced_db, restored_db, and
+        farther_db: how much farther from clean restored is than enhanced. Too loud and too soft
+        are the same distance.
+
+    >>> columns = {"item_id": "a", "band": 9, "hz": 475.0, "change_db": [-0.5, 2.0]}
+    >>> table = pd.DataFrame(columns | {"system": ["enhanced", "restored"]})
+    >>> band_means(table).farther_db.tolist()
+    [1.5]
+    """
+    colours = colours[colours.hz >= colour.MIN_HZ]
+    means = colours.pivot_table("change_db", ["band", "hz"], "system", "mean", observed=True)
+    means = means.reindex(columns=["enhanced", "restored"]).add_suffix("_db")
+    n_items = colours.groupby(["band", "hz"]).item_id.nunique().rename("n_items")
+    table = means.join(n_items).reset_index("hz").rename_axis(columns=None)
+    table = table[table.n_items >= MIN_ITEM_SHARE * colours.item_id.nunique()]
+    return table.assign(farther_db=table.restored_db.abs() - table.enhanced_db.abs())
+
+
+def band_intervals(colours: pd.DataFrame, seed: int = 0, n_bootstrap: int = 1000) -> pd.DataFrame:
+    """Means and their 95 % bootstrap intervals over items, for the bands of `band_means`.
+
+    Returns: columns system, band, hz, mean, low, high (dB).
+    """
+    rows = []
+    for (system, band, hz), part in colours.groupby(["system", "band", "hz"]):
+        low, high = stats.bootstrap_interval(part.change_db, seed, n_bootstrap)
+        rows.append([system, band, hz, part.change_db.mean(), low, high])
+    table = pd.DataFrame(rows, columns=["system", "band", "hz", "mean", "low", "high"])
+    return table[table.band.isin(band_means(colours).index)].reset_index(drop=True)
+
+
 def _measure_row(corpus: str, row: Any) -> pd.DataFrame:
     signals = load_pair(corpus, row)
     table = change(signals["enhanced"], signals["clean"], row.bandwidth_hz)
     return table.assign(id=row.id, split=row.split, snr_db=row.snr_db)
-
-
-def _powers(signal: np.ndarray) -> np.ndarray:
-    """`[frames, 481]` of 20 ms Hann windows every 10 ms; a full-scale sine has 1."""
-    window = np.hanning(N_FFT + 1)[:-1]
-    frames = stft.frames(signal, N_FFT, HOP_LENGTH)
-    return np.abs(np.fft.rfft(frames * window) * (2 / window.sum())) ** 2
-
-
-def _band_powers(powers: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """`[frames, 481]` -> `[32]`: the power of each band over all frames."""
-    return np.add.reduceat(powers.sum(axis=0), edges[:-1])

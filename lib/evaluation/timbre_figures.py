@@ -1,6 +1,6 @@
 """Figures of the timbre profile, on the ERB scale."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import matplotlib
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lib.evaluation import summary, timbre
-from lib.figures.base import COLOURS, Figure, blank, explain_empty, styled
+from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, styled
 
 MAX_CLASSES = 5  # small panels beside each other
 WIDE_TICKS = (100, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
@@ -72,6 +72,33 @@ def before_and_after(table: pd.DataFrame, title: str = "") -> Figure:
         explain_empty(wide, "no items")
     wide.set_ylabel("re clean (dB)")
     figure.supxlabel("frequency (Hz), ERB scale; medians, and quartiles shaded", fontsize=13)
+    figure.suptitle(title)
+    return figure
+
+
+@styled
+def colour_figure(intervals: pd.DataFrame, vetoed: Collection[int] = (), title: str = "") -> Figure:
+    """Mean change of each ERB band with its 95 % interval, and which bands meet the veto.
+
+    Args:
+        intervals: as from `timbre.band_intervals`: columns `system band hz mean low high`.
+        vetoed: the bands that are farther from clean than those of enhanced by too much.
+    """
+    figure, axes = blank(1, 1)
+    ax = axes[0]
+    for system, rows in intervals.groupby("system"):
+        hz, colour = _erb(rows["hz"]), COLOURS[system]
+        ax.fill_between(hz, rows["low"], rows["high"], color=colour, alpha=0.25, linewidth=0)
+        ax.plot(hz, rows["mean"], color=colour, marker="o", markersize=4, label=system)
+    marked = intervals[intervals.band.isin(list(vetoed)) & (intervals.system == "restored")]
+    if len(marked):
+        look = {"facecolors": "none", "edgecolors": CYCLE[3], "linewidths": 2, "s": 130}
+        ax.scatter(_erb(marked["hz"]), marked["mean"], label="veto", zorder=3, **look)
+    if len(intervals):
+        _finish_wide(ax, n_columns=3)
+    else:
+        explain_empty(ax, "no items")
+    ax.set(ylabel="re clean (dB)", xlabel="frequency (Hz), ERB scale; means, 95 % intervals shaded")
     figure.suptitle(title)
     return figure
 

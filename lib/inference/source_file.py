@@ -1,4 +1,7 @@
-"""Reading a recording, whole or block by block: float32 `[T, C]`; missing samples and NaN raise."""
+"""Reading a recording, whole or block by block: float32 `[T, C]`; missing samples and NaN raise.
+
+An MP3 may end up to half a second before its header says: it gets silence up to there.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from lib.audio.files import AudioError
+from lib.audio.files import AudioError, max_shortfall
 
 
 def read_whole(path: Path) -> np.ndarray:
     """All samples of a file, `[T, C]`. Raises `AudioError` if some are missing or not finite."""
     with soundfile.SoundFile(path) as file:
-        return _checked(path, file.read(dtype="float32", always_2d=True), file.frames)
+        signal = file.read(dtype="float32", always_2d=True)
+        return _checked(path, signal, file.frames, max_shortfall(file))
 
 
 def read_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, bool]]:
@@ -22,17 +26,20 @@ def read_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, bool]]
     """
     with soundfile.SoundFile(path) as file:
         # What the header promises: a truncated file holds less, which `_checked` finds.
-        n_left = file.frames
+        n_left, shortfall = file.frames, max_shortfall(file)
         while n_left > 0:
             n_samples = min(n_left, round(seconds * file.samplerate))
             block = file.read(n_samples, dtype="float32", always_2d=True)
             n_left -= n_samples
-            yield _checked(path, block, n_samples), n_left <= 0
+            yield _checked(path, block, n_samples, shortfall), n_left <= 0
+            shortfall -= n_samples - len(block)
 
 
-def _checked(path: Path, block: np.ndarray, n_samples: int) -> np.ndarray:
-    if n_missing := n_samples - len(block):
+def _checked(path: Path, block: np.ndarray, n_samples: int, shortfall: int) -> np.ndarray:
+    """`block` `[n_samples, C]`; up to `shortfall` missing samples are zeros."""
+    n_missing = n_samples - len(block)
+    if n_missing > shortfall:
         raise AudioError(f"{path}: {n_missing} of its samples cannot be read: truncated?")
     if n_bad := np.count_nonzero(~np.isfinite(block)):
         raise AudioError(f"{path}: {n_bad} samples are NaN or infinite")
-    return block
+    return np.pad(block, ((0, n_missing), (0, 0))) if n_missing else block

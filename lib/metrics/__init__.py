@@ -1,4 +1,4 @@
 """Scores of an estimate against its clean reference, and their statistics.
 
-May import: runtime, audio.
+May import: runtime, audio, deepfilter.
 """

@@ -20,7 +20,10 @@ from lib.runtime.cache import get, get_or_compute
 from lib.runtime.progress import progress
 
 # The packages that compute scores: another version may give other values.
-PACKAGES = "numpy scipy soxr pesq pystoi librosa pyloudnorm speechmos onnxruntime".split()
+PACKAGES = (
+    "numpy scipy soxr torch pesq pystoi librosa pyloudnorm speechmos onnxruntime distillmos"
+    " visqol-python Resemblyzer pocketsphinx"
+).split()
 JOBS_PER_PROCESS = 8  # jobs that are held at a time
 
 Job = tuple[np.ndarray, np.ndarray, float]  # estimate, reference, bandwidth_hz
@@ -165,7 +168,7 @@ def _stored_scores(arguments: _Arguments) -> dict[str, float] | None:
 def _cache_inputs(arguments: _Arguments) -> list[tuple[list[str], list]]:
     """The groups of names that are stored together, each with all that their values follow from.
 
-    The quick scores are a group of their own: training asks for them alone.
+    The quick scores are a group of their own: some ask for them alone.
     """
     estimate, reference, sample_rate, bandwidth_hz, names = arguments
     signals = hashlib.sha256(

@@ -14,6 +14,16 @@ class Label(NamedTuple):
 
 
 LABELS = {
+    "distillmos": Label("DistillMOS"),
+    "visqol": Label("ViSQOL 48 kHz"),
+    "speaker_similarity": Label("speaker similarity", decimals=3),
+    "phone_error": Label("phones wrong", decimals=3),
+    "plcmos": Label("PLCMOS"),
+    "colour_db": Label("largest colour", "dB"),
+    "lsd_2k_4k_db": Label("LSD 2-4 kHz", "dB"),
+    "lsd_4k_8k_db": Label("LSD 4-8 kHz", "dB"),
+    "lsd_8k_16k_db": Label("LSD 8-16 kHz", "dB"),
+    "lsd_16k_24k_db": Label("LSD 16-24 kHz", "dB"),
     "pesq": Label("PESQ wide band", "MOS"),
     "estoi": Label("ESTOI", decimals=3),
     "si_sdr_db": Label("SI-SDR", "dB"),

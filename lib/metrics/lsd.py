@@ -12,6 +12,7 @@ def lsd_db(
     sample_rate: int,
     bandwidth_hz: float,
     above_hz: float = 0.0,
+    below_hz: float = np.inf,
 ) -> float:
     """Log-spectral distance in dB: RMS over bins, mean over frames; 0 is best.
 
@@ -21,14 +22,14 @@ def lsd_db(
 
     Args:
         bandwidth_hz: bins from here on do not count; NaN leaves none.
-        above_hz: bins below do not count.
+        above_hz, below_hz: bins below, and from there on, do not count.
 
     Raises:
         ValueError: another sample rate than 48 kHz, or lengths that differ.
     """
     check_pair(estimate, reference, sample_rate)
     hz = np.fft.rfftfreq(stft.N_FFT, 1 / sample_rate)
-    bins = (hz >= above_hz) & (hz < bandwidth_hz)
+    bins = (hz >= above_hz) & (hz < min(bandwidth_hz, below_hz))
     difference = _level_difference_db(estimate, reference, bins)
     if not difference.size:
         return np.nan

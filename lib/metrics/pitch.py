@@ -3,10 +3,9 @@
 from functools import cache, lru_cache
 
 import numpy as np
-from filelock import FileLock
 
-from lib import RUNS
 from lib.audio import files
+from lib.runtime.compile_lock import compile_lock
 
 PITCH_RATE = 16_000  # Hz
 MIN_F0_HZ, MAX_F0_HZ = 60.0, 500.0
@@ -52,14 +51,8 @@ def _f0_hz(signal: bytes, sample_rate: int) -> np.ndarray:
 
 @cache
 def _compile_pyin() -> None:
-    """Have the kernels of `librosa.pyin` compiled, by one process at a time.
-
-    numba compiles them in the first call ever and keeps them in files beside librosa. Two
-    processes that did so at once left a broken file, which crashed every later call.
-    """
-    lock = RUNS / "cache" / ".pyin.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    """Have numba compile what `librosa.pyin` needs, by one process at a time."""
+    with compile_lock():
         # One frame needs a variant of its own.
         for n_samples in (4 * FRAME_LENGTH, HOP_LENGTH - 1):
             _pyin(np.sin(np.arange(n_samples) / 20).astype(np.float32))

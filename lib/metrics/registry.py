@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.metrics.colour import colour_db
+from lib.metrics.distillmos import distillmos
 from lib.metrics.dnsmos import dnsmos
 from lib.metrics.estoi import estoi
 from lib.metrics.loudness import loudness_difference_lu
@@ -19,8 +21,12 @@ from lib.metrics.lsd import lsd_db, over_attenuation_db
 from lib.metrics.mcd import mcd_db
 from lib.metrics.pauses import pause_level_db
 from lib.metrics.pesq import pesq_wb
+from lib.metrics.phones import phone_error
 from lib.metrics.pitch import pitch
+from lib.metrics.plcmos import plcmos
 from lib.metrics.si_sdr import si_sdr_db
+from lib.metrics.speaker_similarity import speaker_similarity
+from lib.metrics.visqol import MAX_MOS, visqol
 
 
 class Score(NamedTuple):
@@ -40,25 +46,54 @@ class Score(NamedTuple):
     ideal: float | None
 
 
+# None of the judges hears above 8 kHz, but ViSQOL (15 kHz): there the bands of the LSD tell.
+LSD_BANDS = {
+    "lsd_2k_4k_db": {"above_hz": 2000.0, "below_hz": 4000.0},
+    "lsd_4k_8k_db": {"above_hz": 4000.0, "below_hz": 8000.0},
+    "lsd_8k_16k_db": {"above_hz": 8000.0, "below_hz": 16_000.0},
+    "lsd_16k_24k_db": {"above_hz": 16_000.0},
+}
 # To add a score, write its function in a file of its own and add a line here. Its label, unit and
 # decimals go to `labels`. Tables show the scores in this order.
 SCORES = (
+    # The jury: judges that no loss knows.
+    Score("distillmos", distillmos, "higher", None),
+    Score("dnsmos_sig dnsmos_bak dnsmos_ovrl dnsmos_p808", dnsmos, "higher", None),
+    Score("visqol", visqol, "higher", MAX_MOS),
+    Score("speaker_similarity", speaker_similarity, "higher", 1.0),
+    Score("phone_error", phone_error, "lower", 0.0),
+    # What a restorer must not do.
+    Score("pause_level_db", pause_level_db, "lower", None),
+    Score("colour_db", colour_db, "lower", 0.0),
+    Score("loudness_difference_lu", loudness_difference_lu, "lower", 0.0),
+    Score("f0_error_cents voicing_error", pitch, "lower", 0.0),
+    # Distances of spectra, relatives of the losses.
+    Score("lsd_db", lsd_db, "lower", 0.0),
+    Score("lsd_above_4k_db", partial(lsd_db, above_hz=4000.0), "lower", 0.0),
+    *(Score(name, partial(lsd_db, **band), "lower", 0.0) for name, band in LSD_BANDS.items()),
+    Score("mcd_db", mcd_db, "lower", 0.0),
+    Score("over_attenuation_db", over_attenuation_db, "lower", 0.0),
+    # Reported, and they decide nothing.
     Score("pesq", pesq_wb, "higher", 4.643888),
     Score("estoi", estoi, "higher", 1.0),
     Score("si_sdr_db", si_sdr_db, "higher", np.inf),
-    Score("lsd_db", lsd_db, "lower", 0.0),
-    Score("lsd_above_4k_db", partial(lsd_db, above_hz=4000.0), "lower", 0.0),
-    Score("mcd_db", mcd_db, "lower", 0.0),
-    Score("over_attenuation_db", over_attenuation_db, "lower", 0.0),
-    Score("pause_level_db", pause_level_db, "lower", None),
-    Score("loudness_difference_lu", loudness_difference_lu, "lower", 0.0),
-    Score("f0_error_cents voicing_error", pitch, "lower", 0.0),
-    Score("dnsmos_sig dnsmos_bak dnsmos_ovrl dnsmos_p808", dnsmos, "higher", None),
+    Score("plcmos", plcmos, "higher", None),
 )
-# The quick scores, at which training and comparisons look.
+# Judges that no loss knows and that compare systems: they decide.
+JURY = (
+    "distillmos",
+    "dnsmos_sig",
+    "dnsmos_bak",
+    "dnsmos_ovrl",
+    "visqol",
+    "speaker_similarity",
+    "phone_error",
+)
+# The quick scores, at which comparisons look.
 CORE = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
-# They choose the epoch and put runs in order. The discriminators have no say in it.
-SELECTION = ("lsd_db", "mcd_db", "pesq")
+# Of the jury, those that are quick enough to validate each epoch. They choose the epoch and put
+# runs in order, each unless it is a loss term of the run. PESQ and the spectra have no say in it.
+SELECTION = ("distillmos", "visqol", "speaker_similarity")
 
 _BY_NAME = {name: score for score in SCORES for name in score.names.split()}
 ALL = tuple(_BY_NAME)

@@ -1,4 +1,4 @@
-"""Statistics of paired scores: shares of a gap, intervals, tests."""
+"""Statistics of paired scores: shares of a gap, standardised gains, intervals, tests."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,35 @@ def gap_closed(
     if not len(clean) or clean.mean() == enhanced.mean():
         return np.nan
     return float((restored.mean() - enhanced.mean()) / (clean.mean() - enhanced.mean()))
+
+
+def standardised_gain(restored: Sequence[float], enhanced: Sequence[float], sign: int = 1) -> float:
+    """The mean gain of `restored` over `enhanced`, in standard deviations of enhanced's scores.
+
+    Scores of any unit and scale become comparable: shifting a score, or scaling it by a positive
+    number, changes nothing, and `enhanced` itself gains exactly 0. The items' spread is the
+    measure, neither the gap to clean, which may be none, nor the spread of the paired gains, which
+    is as small as the gains where all are tiny and alike, as those of an untrained generator are.
+    Items that are not finite in both do not count. NaN if fewer than two are left, or if enhanced's
+    scores are all equal and the gain is not 0.
+
+    Args:
+        sign: 1 for a score that is better where it is higher, -1 for one that is worse.
+
+    >>> round(standardised_gain([2.0, 3.0, 4.0, np.nan], [1.0, 2.0, 3.0, 9.0]), 3)
+    1.0
+    >>> round(standardised_gain([20.0, 30.0, 40.0], [10.0, 20.0, 30.0], sign=-1), 3)
+    -1.0
+    """
+    table = np.array([restored, enhanced], np.float64)
+    restored, enhanced = table[:, np.isfinite(table).all(axis=0)]
+    if len(enhanced) < 2:
+        return np.nan
+    gain = sign * float((restored - enhanced).mean())
+    spread = float(enhanced.std(ddof=1)) if np.ptp(enhanced) else 0.0
+    if gain and not spread:
+        return np.nan
+    return gain / spread if gain else 0.0
 
 
 def bootstrap_interval(

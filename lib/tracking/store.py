@@ -8,6 +8,7 @@ By default that is SQLite in `runs/mlflow.db`, with the artifacts in `runs/artif
 import json
 import logging
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from lib.config.models import MODELS
 from lib.config.renamed import current_names
 
 MAX_RUNS = 1000  # that one search returns
+# What `best` is chosen by: the judges' metric; runs of before have one of the losses' relatives.
+BEST_BY = ("best/selection", "best/gap_closed")
 
 
 class NoRunError(LookupError):
@@ -72,8 +75,9 @@ def find(which: str, experiment: str = "train") -> str:
 
     Args:
         which: an id; `latest`, the newest FINISHED run; or `best`, the FINISHED run with the
-            highest `best/gap_closed` among those that used the same pairs (tag `manifest_sha256`)
-            as the newest.
+            highest `best/selection` among those that used the same pairs (tag `manifest_sha256`)
+            as the newest. Runs of versions that had no `best/selection` cannot be compared with
+            those; the highest `best/gap_closed` counts only if all are such, and a message tells.
         experiment: the notebook that recorded it.
 
     Raises:
@@ -95,17 +99,22 @@ def find(which: str, experiment: str = "train") -> str:
         return finished[0].info.run_id
     pairs = finished[0].data.tags.get("manifest_sha256")
     comparable = [run for run in finished if run.data.tags.get("manifest_sha256") == pairs]
-    scores = {
-        run.info.run_id: run.data.metrics["best/gap_closed"]
-        for run in comparable
-        if "best/gap_closed" in run.data.metrics
-    }
-    if not scores:
-        raise NoRunError(
-            f"best: none of {len(comparable)} FINISHED runs of {experiment} on these pairs"
-            " has best/gap_closed"
-        )
-    return max(scores, key=scores.get)
+    for criterion in BEST_BY:
+        scores = {
+            run.info.run_id: run.data.metrics[criterion]
+            for run in comparable
+            if criterion in run.data.metrics
+        }
+        if scores:
+            best = max(scores, key=scores.get)
+            if criterion != BEST_BY[0]:  # standard output may carry audio
+                message = f"best: no run has {BEST_BY[0]}; by {criterion}, as in old runs: {best}"
+                print(message, file=sys.stderr)
+            return best
+    raise NoRunError(
+        f"best: none of {len(comparable)} FINISHED runs of {experiment} on these pairs"
+        f" has {' or '.join(BEST_BY)}"
+    )
 
 
 def by_id(run_id: str, experiment: str):

@@ -4,6 +4,7 @@ A checkpoint holds all that a step changes, the parameters and the versions. It 
 at all, and loading it runs no code. With several processes only the first one writes.
 """
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -96,8 +97,10 @@ class Checkpoints:
     def save_epoch(self, state: TrainState, names: Sequence[str] = ()) -> None:
         """Log the epoch that ended and save, as `best.pt` too if no epoch was as good."""
         record = state.history[-1]
-        best = max(state.history, key=lambda past: past["valid/gap_closed"])
-        record |= {"best/gap_closed": best["valid/gap_closed"], "best/epoch": best["epoch"]}
+        best = best_record(state.history)
+        record["best/epoch"] = best["epoch"]
+        if is_eligible(best):
+            record["best/selection"] = best["valid/selection"]
         self.save(state, [*(["best.pt"] if best is record else []), *names])
         with recording_time(state):
             self.run.metrics(*as_metrics(record))
@@ -121,6 +124,25 @@ class Checkpoints:
             "random": torch.get_rng_state(),
             "learner": self.learner.state_dict(),
         }
+
+
+def best_record(history: Sequence[dict]) -> dict:
+    """The record of the epoch to keep: the first one with the highest `valid/selection`.
+
+    An epoch in which no judge could score is not eligible, nor one of a version that had no
+    `valid/selection`. As long as no epoch is eligible, the last one is kept.
+
+    >>> history = [{"epoch": 0, "valid/selection": 0.0}, {"epoch": 1, "valid/selection": math.nan}]
+    >>> best_record(history)["epoch"], best_record(history[1:])["epoch"]
+    (0, 1)
+    """
+    eligible = filter(is_eligible, history)
+    return max(eligible, key=lambda past: past["valid/selection"], default=history[-1])
+
+
+def is_eligible(record: dict) -> bool:
+    """Whether an epoch with this record may be the best one."""
+    return math.isfinite(record.get("valid/selection", math.nan))
 
 
 def read_checkpoint(path: Path) -> dict:

@@ -7,6 +7,8 @@ import pandas as pd
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import manifest, sources
+from lib.corpus.sources import Sources
+from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
 from lib.deepfilter.grid import DELAY
 from lib.runtime.progress import echo
@@ -23,9 +25,10 @@ def fresh_mixtures(
 ) -> Mixtures:
     """One mixture for each of these rows, of its utterance with any noise of these rows.
 
-    SNRs and levels are drawn from the ranges that the corpus was made with. A mixture has a second
-    before its segment, in which DeepFilterNet3 warms up, and its delay behind it. Utterances that
-    would leave less than half a segment are not used. There are no rooms.
+    SNRs, levels, rooms of these rows, equalisers and faults of the recorder are drawn with the
+    settings that the corpus was made with. A mixture has a second before its segment, in which
+    DeepFilterNet3 warms up, and its delay behind it. Utterances that would leave less than half a
+    segment are not used.
 
     Args:
         corpus: name.
@@ -44,10 +47,16 @@ def fresh_mixtures(
             f"on_the_fly: {corpus} holds pairs that were not mixed here,"
             " so there is no noise to mix with"
         )
-    bandwidth_hz = {folders.speech / row.clean_path: row.bandwidth_hz for row in rows.itertuples()}
+    # Of the utterance as it was recorded: a prepared pair may have been played faster.
+    bandwidth_hz = {
+        folders.speech / row.clean_path: min(row.bandwidth_hz / row.speed, SAMPLE_RATE / 2)
+        for row in rows.itertuples()
+    }
     n_rows = {folders.speech / path: n for path, n in rows.clean_path.value_counts().items()}
-    noises = sorted({folders.noise / path for path in rows.noise_path})
-    if missing := [path for path in [*bandwidth_hz, *noises] if not path.exists()]:
+    noises = sorted({folders.noise / path for path in rows.noise_path if path})
+    conditions = _conditions(settings, rows, folders)
+    used = [*bandwidth_hz, *noises, *conditions.rooms]
+    if missing := [path for path in used if not path.exists()]:
         raise ValueError(
             f"on_the_fly: {missing[0]} is gone, one of {len(missing)} files"
             f" that {corpus} was made from"
@@ -76,6 +85,18 @@ def fresh_mixtures(
         speed,
         settings["p_second_noise"],
         {path: bandwidth_hz[original_of[path]] for path in usable},
+        conditions,
+    )
+
+
+def _conditions(settings: dict, rows: pd.DataFrame, folders: Sources) -> Conditions:
+    """What the corpus was made with; a corpus of before has no codecs and no equalisers."""
+    names = "p_clean p_reverb p_lowpass p_clip p_codec p_equalise".split()
+    return Conditions(
+        rooms=tuple(sorted(folders.room / path for path in set(rows.rir) if path)),
+        early=round(settings["early_ms"] * SAMPLE_RATE / 1000),
+        lowpass_hz=tuple(settings["lowpass_hz"]),
+        **{name: settings.get(name, 0.0) for name in names},
     )
 
 

@@ -24,10 +24,10 @@ from lib.training.batches import crop_start, grouped, to_batch, training_items
 from lib.training.checkpoints import Checkpoints, read_checkpoint
 from lib.training.distributed import ranks
 from lib.training.learner import Learner
-from lib.training.report import count_step, epoch_line, epoch_record
+from lib.training.report import count_step, epoch_line, epoch_record, validation_share
 from lib.training.samples import log_samples
 from lib.training.spikes import SPIKES, remove_spikes_from, write_spike
-from lib.training.state import TrainState, as_metrics, recording_time
+from lib.training.state import TrainState, as_metrics, recording_time, validation_time
 from lib.training.validation import Validation
 
 
@@ -208,8 +208,9 @@ def finish_epoch(
     if validation is None:
         state.history.append({"epoch": state.epoch})
     else:
-        valid = validation(learner.average, learner.discriminators, state.epoch)
-        state.history.append(record | valid)
+        with validation_time(state):
+            valid = validation(learner.average, learner.discriminators, state.epoch)
+        state.history.append(record | valid | validation_share(state))
         checkpoints.save_epoch(state, ["before_gan.pt"] if state.epoch == last_before_gan else [])
         if state.epoch % p.samples_every == 0 or state.epoch in (1, last_before_gan, p.epochs):
             with recording_time(state):

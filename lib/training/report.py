@@ -1,10 +1,14 @@
 """What an epoch's steps were: sums, their means, one line for the terminal."""
 
+import math
+
 import psutil
 import torch
 
 from lib.audio.files import SAMPLE_RATE
 from lib.losses.reconstruction import TERMS
+from lib.metrics.labels import LABELS, number
+from lib.metrics.registry import SELECTION
 from lib.training.learner import GAN_TERMS, Learner
 from lib.training.state import TrainState
 from lib.training.step import StepResult
@@ -38,7 +42,7 @@ def epoch_record(state: TrainState, learner: Learner, segment_length: int) -> di
     - `train/grad_norm_<part>`: means over the steps, before clipping; `train/grad_norm_max`.
     - `train/skipped_steps`, `train/lr`, `train/lr_discriminator`: counts and learning rates.
     - `time/...`: seconds of the epoch, seconds of audio per second, and shares of waiting for the
-      loader and of recording.
+      loader and of recording. That of the validations follows when the epoch is validated.
     - `memory/...`: in MiB.
     """
     n_items, n_steps = state.term_sums.get("n_items", 0), state.step_sums.get("n_steps", 0)
@@ -68,22 +72,60 @@ def epoch_record(state: TrainState, learner: Learner, segment_length: int) -> di
     return record | {"memory/process_mb": psutil.Process().memory_info().rss / 2**20}
 
 
+def validation_share(state: TrainState) -> dict[str, float]:
+    """`time/validation_share`: the time of all validations over that of all steps.
+
+    It is for the history, and none before the first step.
+
+    >>> validation_share(TrainState(training_s=200.0, validation_s=12.0))
+    {'time/validation_share': 0.06}
+    """
+    if not state.training_s:
+        return {}
+    return {"time/validation_share": state.validation_s / state.training_s}
+
+
 def epoch_line(record: dict, n_epochs: int) -> str:
-    """One epoch in a line, for terminal and notebook."""
+    """One epoch in a line, for terminal and notebook.
+
+    Args:
+        record: of the epoch, with its `best/epoch`; without `best/selection` no epoch could be
+            judged.
+    """
     terms = ", ".join(
         f"{name} {record[f'train/{name}']:.3f}"
         for name in (*TERMS, *GAN_TERMS)
         if f"train/{name}" in record
     )
-    lsd_db, mcd_db, pesq, gap = (
-        record[f"valid/{name}"] for name in ("lsd_db", "mcd_db", "pesq", "gap_closed")
+    judged = ", ".join(
+        f"{LABELS[name].name} {number(record[f'valid/{name}'], name)}" for name in SELECTION
     )
-    best = f"best {record['best/gap_closed']:+.1%} in epoch {record['best/epoch']}"
     return (
-        f"epoch {record['epoch']}/{n_epochs}: train {terms}"
-        f" | valid LSD {lsd_db:.2f} dB, MCD {mcd_db:.2f} dB, PESQ {pesq:.2f},"
-        f" gap closed {gap:+.1%} ({best})"
+        f"epoch {record['epoch']}/{n_epochs}: train {terms} | valid {judged},"
+        f" selection {_signed(record['valid/selection'])} ({best_text(record)})"
     )
+
+
+def best_text(record: dict) -> str:
+    """Which epoch is kept so far, and what that means, for a reader.
+
+    >>> best_text({"best/epoch": 4, "best/selection": 0.12})
+    'best +0.120 in epoch 4'
+    >>> best_text({"best/epoch": 0, "best/selection": -0.001})
+    'best -0.001 in epoch 0: the judges prefer the generator as it was before training'
+    >>> best_text({"best/epoch": 4})
+    'no judge could score an epoch: the latest is kept'
+    """
+    if "best/selection" not in record:
+        return "no judge could score an epoch: the latest is kept"
+    text = f"best {_signed(record['best/selection'])} in epoch {int(record['best/epoch'])}"
+    if record["best/epoch"] == 0:
+        text += ": the judges prefer the generator as it was before training"
+    return text
+
+
+def _signed(selection: float) -> str:
+    return f"{selection:+.3f}" if math.isfinite(selection) else "-"
 
 
 def _add(sums: dict[str, float], values: dict[str, float]) -> None:

@@ -20,7 +20,8 @@ class TrainState:
         n_nonfinite: steps in a row, up to now, that were not finite.
         has_restarted: the training went back to a checkpoint once, after too many such steps.
         training_s: time of all steps so far, in s.
-        recording_s: part of the time that went into checkpoints and records, in s.
+        recording_s: time that went into checkpoints and records, in s.
+        validation_s: time that went into validations, in s.
         history: one record for each epoch that ended, see `lib.training.report`.
     """
 
@@ -35,6 +36,7 @@ class TrainState:
     has_restarted: bool = False
     training_s: float = 0.0
     recording_s: float = 0.0
+    validation_s: float = 0.0
     history: list[dict] = field(default_factory=list)
 
     def begin_epoch(self) -> None:
@@ -53,6 +55,14 @@ class TrainState:
 
 
 @contextmanager
+def validation_time(state: TrainState) -> Iterator[None]:
+    """Add the time that the block takes to `state.validation_s`."""
+    began = time.perf_counter()
+    yield
+    state.validation_s += time.perf_counter() - began
+
+
+@contextmanager
 def recording_time(state: TrainState) -> Iterator[None]:
     """Add the time that the block takes to `state.recording_s`."""
     # Nothing is added after an error: the training ends with it.
@@ -64,11 +74,11 @@ def recording_time(state: TrainState) -> Iterator[None]:
 def as_metrics(record: dict) -> tuple[dict, int]:
     """The metrics of an epoch's record, and the epoch.
 
-    `best/gap_closed` comes first: MLflow shows that one when runs are compared.
+    `best/selection` comes first: MLflow shows that one when runs are compared.
 
-    >>> as_metrics({"epoch": 3, "valid/lsd_db": 4.0, "best/gap_closed": 0.1})
-    ({'best/gap_closed': 0.1, 'valid/lsd_db': 4.0}, 3)
+    >>> as_metrics({"epoch": 3, "valid/lsd_db": 4.0, "best/selection": 0.1})
+    ({'best/selection': 0.1, 'valid/lsd_db': 4.0}, 3)
     """
     # False sorts before True, and the sort keeps the order of the others.
-    names = sorted(record, key="best/gap_closed".__ne__)
+    names = sorted(record, key="best/selection".__ne__)
     return {name: record[name] for name in names if name != "epoch"}, record["epoch"]

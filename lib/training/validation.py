@@ -1,5 +1,7 @@
 """How a generator does on the validation pairs while it trains: loss terms and scores."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,16 +20,17 @@ from lib.models.generator import restore_aligned
 from lib.runtime.progress import progress
 from lib.training.batches import lengths_and_bandwidths
 
-SCORES = (*registry.SELECTION, "si_sdr_db")
+# The judges, and what is only reported.
+SCORES = (*registry.SELECTION, "pause_level_db", "lsd_db", "mcd_db", "pesq", "si_sdr_db")
 MAX_SCORED_ALONE = 4  # up to so many items, starting processes takes longer than scoring
 
 
 class Validation:
-    """Validates a generator on whole utterances, each once, in eval mode, without any update.
+    """Validates a generator on a few whole utterances, the same in every epoch, without any update.
 
     Args:
         p: parameters of the training.
-        rows: usable manifest rows of the split `valid`.
+        rows: usable manifest rows of the split `valid`; `p.n_valid_scored` of them are drawn.
         device: of the generator and the discriminators.
         n_processes: for the scores.
 
@@ -38,22 +41,25 @@ class Validation:
 
     def __init__(self, p: Train, rows: pd.DataFrame, device: str, n_processes: int = 2):
         self.p = p
-        self.rows = list(rows.itertuples(index=False))
         self.device = device
         self.n_processes = n_processes
+        self.judges = judges(p)
         self.compare = ReconstructionLoss(high_band_weight=p.high_band_weight).to(device)
-        self.logged = self.rows[: p.n_samples_logged]
+        self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
+        # Drawn, since neighbours in the manifest are the same utterance in other noise.
         self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
+        needed = self.scored | {row.id for row in self.logged}
+        self.rows = list(rows[rows.id.isin(needed)].itertuples(index=False))
         self.restored: dict[str, np.ndarray] = {}
         self.enhanced_scores: pd.DataFrame | None = None  # the same in every epoch
 
     @torch.no_grad()
     def __call__(self, generator: nn.Module, discriminators: nn.Module, epoch: int) -> dict:
-        """One record of an epoch.
+        """One record of an epoch; all means are over the drawn items.
 
         - `valid/loss_<term>`: means of the loss terms, those of the GAN before it starts, too.
-        - `valid/<score>`: means of the scores of at most `p.n_valid_scored` fixed items.
-        - `valid/gap_closed_<score>` and their mean `valid/gap_closed`, which selects `best.pt`.
+        - `valid/<score>`: means of the scores.
+        - `valid/gain_<judge>` and `valid/selection`, which selects `best.pt`: see `selection`.
         - `valid/score_<signal>`: what the discriminators give to clean, restored and enhanced.
           They are trained to give clean 1 and restored 0.
         - `valid/clean_above_<signal>`: share of pairs in which they give clean more.
@@ -63,22 +69,23 @@ class Validation:
         for row in progress(self.rows, f"validation {epoch}/{self.p.epochs}"):
             pair = manifest.load_pair(self.p.corpus, row)
             output = self._restore(generator, pair)
-            measured.append(self._measure(output, pair, row, discriminators))
             restored = output[0, 0].cpu().numpy()
             if row in self.logged:
                 self.restored[row.id] = restored
             if row.id in self.scored:
+                measured.append(self._measure(output, pair, row, discriminators))
                 restored_jobs.append((restored, pair["clean"], row.bandwidth_hz))
                 enhanced_jobs.append((pair["enhanced"], pair["clean"], row.bandwidth_hz))
         discriminators.train()
 
         if self.enhanced_scores is None:
-            self.enhanced_scores = self._scores(enhanced_jobs)
+            # Trainings on the same pairs share them.
+            self.enhanced_scores = self._scores(enhanced_jobs, use_cache=True)
         scores = self._scores(restored_jobs)
         means = pd.DataFrame(measured).mean()
         record = {"epoch": epoch} | {f"valid/{name}": float(mean) for name, mean in means.items()}
         record |= {f"valid/{name}": float(scores[name].mean()) for name in SCORES}
-        return record | gaps_closed(scores, self.enhanced_scores)
+        return record | selection(scores, self.enhanced_scores, self.judges)
 
     def _restore(self, generator: nn.Module, pair: dict[str, np.ndarray]) -> Tensor:
         """The restored utterance `[1, 1, T]`, without the generator's delay."""
@@ -90,19 +97,29 @@ class Validation:
     def _measure(
         self, output: Tensor, pair: dict[str, np.ndarray], row, discriminators: nn.Module
     ) -> dict[str, float]:
-        """Loss terms of an item, and what the discriminators make of its signals."""
+        """Loss terms of an item, and what the discriminators make of its signals.
+
+        They hear a segment from its middle, as long as those that they are trained with: they are
+        slow, and a validation has to be cheap beside an epoch.
+        """
         n_samples, bandwidth_hz = lengths_and_bandwidths([row._asdict()], self.device)
         restored = band_limit(output, bandwidth_hz)
-        enhanced = band_limit(self._tensor(pair["enhanced"]), bandwidth_hz)
         clean = band_limit(self._tensor(pair["clean"]), bandwidth_hz)
         losses = self.compare(restored, clean, n_samples, bandwidth_hz)
-        gan_losses, verdicts = discriminate(discriminators, restored, enhanced, clean)
+
+        start = max(0, (restored.shape[-1] - self.p.segment_length) // 2)
+        middle = slice(start, start + self.p.segment_length)
+        enhanced = band_limit(self._tensor(pair["enhanced"])[..., middle], bandwidth_hz)
+        gan_losses, verdicts = discriminate(
+            discriminators, restored[..., middle], enhanced, clean[..., middle]
+        )
         values = {f"loss_{name}": loss for name, loss in (losses | gan_losses).items()} | verdicts
         return {name: float(value) for name, value in values.items()}
 
-    def _scores(self, jobs: list[Job]) -> pd.DataFrame:
+    def _scores(self, jobs: list[Job], use_cache: bool = False) -> pd.DataFrame:
         n_processes = self.n_processes if len(jobs) > MAX_SCORED_ALONE else 1
-        return pd.DataFrame(score_all(jobs, SAMPLE_RATE, n_processes, SCORES))
+        scores = score_all(jobs, SAMPLE_RATE, n_processes, SCORES, use_cache=use_cache)
+        return pd.DataFrame(scores)
 
     def _tensor(self, signal: np.ndarray) -> Tensor:
         return torch.from_numpy(signal)[None, None].to(self.device)
@@ -137,19 +154,37 @@ def discriminate(
     return losses, verdicts
 
 
-def gaps_closed(restored: pd.DataFrame, enhanced: pd.DataFrame) -> dict[str, float]:
-    """Share of the gap from enhanced to the best value that restored closes, by score and as mean.
+def judges(p: Train) -> list[str]:
+    """The scores that choose the best epoch of a training: no loss term of it is among them.
 
-    >>> best = {name: [registry.IDEAL[name]] for name in registry.SELECTION}
-    >>> enhanced = pd.DataFrame(best) + 1.0
-    >>> gaps_closed(enhanced - 0.5, enhanced)["valid/gap_closed"]
-    0.5
+    A generator that is trained to please a judge pleases it, whatever it sounds like.
+
+    >>> judges(Train())
+    ['distillmos', 'visqol', 'speaker_similarity']
     """
-    gaps = {
-        name: stats.gap_closed(
-            restored[name], enhanced[name], np.full(len(restored), registry.IDEAL[name])
-        )
-        for name in registry.SELECTION
+    return [name for name in registry.SELECTION if not getattr(p, f"lambda_{name}", 0.0)]
+
+
+def selection(
+    restored: pd.DataFrame, enhanced: pd.DataFrame, names: Sequence[str] = registry.SELECTION
+) -> dict[str, float]:
+    """By what `best.pt` is chosen: the mean of the judges' standardised gains, and each of them.
+
+    A gain is that of restored over enhanced, see `stats.standardised_gain`. A judge without a
+    finite gain is left out of the mean; without any, `valid/selection` is NaN.
+
+    Args:
+        restored, enhanced: scores, a row for each item and a column for each of `names`.
+        names: the judges.
+
+    >>> enhanced = pd.DataFrame({"distillmos": [2.0, 3.0, 4.0], "visqol": [3.5, np.nan, np.nan]})
+    >>> selection(enhanced + 0.5, enhanced, ["distillmos", "visqol"])
+    {'valid/gain_distillmos': 0.5, 'valid/gain_visqol': nan, 'valid/selection': 0.5}
+    """
+    gains = {
+        name: stats.standardised_gain(restored[name], enhanced[name], registry.SIGN[name])
+        for name in names
     }
-    record = {f"valid/gap_closed_{name}": gap for name, gap in gaps.items()}
-    return record | {"valid/gap_closed": float(np.mean(list(gaps.values())))}
+    finite = [gain for gain in gains.values() if np.isfinite(gain)]
+    record = {f"valid/gain_{name}": gain for name, gain in gains.items()}
+    return record | {"valid/selection": float(np.mean(finite)) if finite else np.nan}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from signals import RATE, noise, odd_and_bad_speech, write
+from signals import RATE, noise, odd_and_bad_speech, overstated_mp3, write
 
 from lib.audio import files
 
@@ -30,6 +30,19 @@ def test_a_part_is_read_by_its_first_sample_and_its_length(tmp_path):
     np.testing.assert_array_equal(files.read(path, start=900), ramp[900:])
     with pytest.raises(files.AudioError, match="100 samples from 900 on, 200 expected"):
         files.read(path, start=900, n_samples=200)
+
+
+def test_an_mp3_that_ends_half_a_second_early_is_whole_and_a_truncated_one_is_refused(tmp_path):
+    signal = noise(2.0, 0.2)
+    path = overstated_mp3(tmp_path / "a.mp3", signal, n_frames=15)
+    found = files.read(path)
+    n_missing = files.info(path).n_samples - len(found)
+    assert 0.3 < n_missing / RATE < 0.5 and 0 <= len(found) - len(signal) < 1_152
+    # A part that is asked for by its length is that long.
+    with pytest.raises(files.AudioError, match="truncated"):
+        files.read(path, n_samples=len(found) + 1)
+    with pytest.raises(files.AudioError, match=r"b\.mp3: \d+ samples from 0 on, \d+ expected"):
+        files.read(overstated_mp3(tmp_path / "b.mp3", signal, n_frames=40))
 
 
 def test_two_channels_become_their_mean_or_the_first_one(tmp_path):

@@ -37,7 +37,7 @@ def test_text_gets_its_type_as_yaml_reads_it():
         (Train, "segment_length", 48001, "multiple of 480"),
         (Train, "lr", "nan", "finite"),
         (Train, "device", "tpu", "'cpu'"),
-        (Train, "n_valid_scored", 33, "32"),
+        (Train, "n_valid_scored", 65, "64"),
         (Prepare, "snr_db", "[]", "at least 1"),
         (Prepare, "snr_db", 5, "list"),
         (Prepare, "holdout_speakers", "anna", "list, typed as '[a, b]'"),

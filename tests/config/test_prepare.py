@@ -11,6 +11,10 @@ def test_values_that_do_not_go_together_are_both_shown():
     assert "24000" in line and "48000" in line
     (line,) = refusal(Prepare, scale_min=0.5, scale_max=0.4)
     assert "0.5" in line and "0.4" in line
+    (line,) = refusal(Prepare, speed_min=1.2, speed_max=1.1)
+    assert "1.2" in line and "1.1" in line
+    (line,) = refusal(Prepare, n_test_clean=30)
+    assert "n_test_clean = 30: expected n_test beside it" in line
     (line,) = refusal(Prepare, valid_share=0.5, test_share=0.4)
     assert "0.5" in line and "0.4" in line
     assert build(Prepare, {"save_segment_length": 48000}).save_segment_length == 48000
@@ -25,6 +29,8 @@ def test_recorded_pairs_are_named_in_one_way_and_not_mixed(tmp_path, monkeypatch
     assert "noise_dir" in line and "own pairs" in line
     (line,) = refusal(Prepare, pairs_csv="pairs.csv", speech_dir=".")
     assert "neither speech_dir nor noisy_dir" in line
+    (line,) = refusal(Prepare, pairs_csv="pairs.csv", join_below=2.5)
+    assert "join_below" in line and "own pairs" in line
     assert build(Prepare, {"pairs_csv": "pairs.csv"}).pairs_csv == "pairs.csv"
 
 

@@ -1,7 +1,10 @@
 """The numbers of a row follow from seed, path and item alone."""
 
+import numpy as np
+
 from lib.config.base import build
 from lib.config.prepare import Prepare
+from lib.corpus.codecs import CODECS
 from lib.corpus.draws import mixture_columns, name_columns
 
 NOISES = ["a.wav", "b.wav", "c.wav"]
@@ -19,6 +22,32 @@ def test_the_same_seed_path_and_item_give_the_same_numbers():
     assert all(other["scale"] != row()["scale"] for other in others)
 
 
+def test_later_conditions_change_no_number_of_before():
+    before = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1)
+    options = {"p_codec": 1, "p_equalise": 1, "speed_min": 0.8, "speed_max": 1.2}
+    after = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1, **options)
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ["speed", "equaliser", "codec"]
+    assert 0.8 <= after["speed"] <= 1.2 and after["codec"] in CODECS
+
+
+def test_voices_are_changed_in_training_alone():
+    options = build(Prepare, {"p_codec": 1, "p_equalise": 1, "speed_min": 0.8, "speed_max": 0.9})
+    tested = mixture_columns(options, "s.wav", 0, NOISES, [], LENGTHS, training=False)
+    assert tested["speed"] == 1.0 and tested["equaliser"] == "" and tested["codec"]
+
+
+def test_a_clean_row_has_no_noise_and_a_fixed_snr_counts():
+    clean = row(p_clean=1.0, p_second_noise=1)
+    assert np.isnan(clean["snr_db"]) and clean["noise_path"] == clean["second_noise_path"] == ""
+    assert clean["scale"] == row()["scale"]
+    p = build(Prepare, {"p_clean": 1.0})
+    fixed = mixture_columns(p, "s.wav", 0, NOISES, [], LENGTHS, snr_db=7.5)
+    assert fixed["snr_db"] == 7.5 and fixed["noise_path"]
+    none = mixture_columns(Prepare(), "s.wav", 0, NOISES, [], LENGTHS, snr_db=float("nan"))
+    assert np.isnan(none["snr_db"]) and not none["noise_path"]
+
+
 def test_known_numbers_of_one_row():
     """Prepared corpora hang on these: another order of the draws would change every one."""
     drawn = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1)
@@ -34,6 +63,9 @@ def test_known_numbers_of_one_row():
         "early": 2_400,
         "lowpass_hz": 4_000.0,
         "clip_db": 11.774101575504105,
+        "speed": 1.0,
+        "equaliser": "",
+        "codec": "",
     }
     assert list(drawn.items()) == list(expected.items())  # in this order of columns, too
 

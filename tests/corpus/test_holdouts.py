@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib.corpus.holdouts import held_out_noises, held_out_speakers
+from lib.corpus.holdouts import held_out_files, held_out_speakers
 
 SPEAKERS = pd.Series(["speaker0", "speaker1", "speaker1"])
 NOISES = pd.Series(["kitchen/ch01.flac", "kitchen/ch02.flac", "rain.wav"])
@@ -24,7 +24,12 @@ def test_a_speaker_is_held_out_by_name():
     ],
 )
 def test_a_noise_is_held_out_by_its_path_its_file_or_its_folder(name, expected):
-    assert held_out_noises(NOISES, [name]).tolist() == expected
+    assert held_out_files(NOISES, [name]).tolist() == expected
+
+
+def test_the_message_says_what_kind_of_file_is_missing():
+    with pytest.raises(ValueError, match="held-out room"):
+        held_out_files(NOISES, ["hall"], "room")
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one():
@@ -36,4 +41,4 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
 def test_a_name_like_no_other_is_refused_with_some_that_exist():
     message = r"held-out noise \['street'\] not found: there are ch01, ch02, rain"
     with pytest.raises(ValueError, match=message):
-        held_out_noises(NOISES, ["street"])
+        held_out_files(NOISES, ["street"])

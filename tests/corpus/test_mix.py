@@ -5,7 +5,9 @@ import pytest
 
 from lib.audio import align, levels
 from lib.corpus import mix
+from lib.corpus.codecs import through
 from lib.corpus.impulse_responses import direct_path
+from lib.metrics.si_sdr import si_sdr_db
 
 RATE = 48_000
 
@@ -113,6 +115,38 @@ def test_a_clipped_recording_is_flat_at_its_peak_and_true_below(voice, noise):
     below = np.abs(unclipped) < 0.49
     np.testing.assert_array_equal(mixed.noisy[below], unclipped[below])
     assert levels.clipped_share(mixed.noisy) > 0 == levels.clipped_share(mixed.clean)
+
+
+def test_without_noise_noisy_is_clean_in_its_room(voice):
+    rir = np.zeros(4_800, np.float32)
+    rir[[0, 3_000]] = 1.0, 0.5
+    dry = mix.mix(voice, None, float("nan"), 0.5)
+    np.testing.assert_array_equal(dry.noisy, dry.clean)
+    wet = mix.mix(voice, None, float("nan"), 0.5, rir, early=2_400)
+    np.testing.assert_array_equal(wet.noisy, wet.speech)
+    assert np.abs(wet.noisy - wet.clean).max() > 0.1 and not wet.noise.any()
+    with pytest.raises(ValueError, match="speech is silent"):
+        mix.mix(np.zeros_like(voice), None, 0.0, 0.5)
+
+
+def test_a_codec_is_behind_the_recorder_and_leaves_the_parts(voice, noise):
+    plain = mix.mix(voice, noise, 10.0, 0.5)
+    coded = mix.mix(voice, noise, 10.0, 0.5, codec="opus_20k")
+    gain = coded.gain / plain.gain
+    for name in ("clean", "speech", "noise"):
+        np.testing.assert_allclose(getattr(coded, name), gain * getattr(plain, name), atol=1e-6)
+    # A rounding error before Opus may be another decision within it, so not bit for bit.
+    assert si_sdr_db(coded.noisy, through(plain.noisy, "opus_20k")) > 15
+    assert np.abs(coded.noisy).max() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_clipped_recording_is_clipped_before_the_codec(voice, noise):
+    clipped = mix.mix(voice, noise, 10.0, 0.5, clip_db=12.0)
+    coded = mix.mix(voice, noise, 10.0, 0.5, clip_db=12.0, codec="mp3_90k")
+    again = mix.mix(voice, noise, 10.0, 0.25, clip_db=12.0, codec="mp3_90k")
+    # Overshoots of the codec are the new peak, and the level is a gain and nothing else.
+    assert coded.gain < clipped.gain and levels.clipped_share(coded.noisy) == 0
+    np.testing.assert_allclose(again.noisy, coded.noisy / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("clip_db", [0.0, 12.0])

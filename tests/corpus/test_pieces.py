@@ -57,6 +57,12 @@ def test_each_fault_has_its_reason(change, expected):
     assert expected in text and bool(text) == bool(expected)
 
 
+def test_a_pair_that_was_mixed_without_noise_may_be_clean():
+    assert reason(noisy=CLEAN, noise_path="", noisy_path="") == ""
+    assert "noisy is clean" in reason(noisy=CLEAN, noise_path="", noisy_path="recorded.wav")
+    assert "noisy is clean" in reason(noisy=CLEAN, noise_path="rain.wav", noisy_path="")
+
+
 def test_pieces_have_the_length_that_was_asked_for_and_hold_the_whole_pair(tmp_path):
     signals = {"clean": CLEAN, "noisy": NOISY, "enhanced": (0.9 * CLEAN).astype(np.float32)}
     rows = save_pieces(tmp_path, "pair", signals, COMMON | {"save_segment_length": 20_000})

@@ -11,11 +11,15 @@ from signals import RATE, voiced, write
 from lib.config.base import build
 from lib.config.prepare import Prepare
 from lib.corpus import plan, sources, survey
+from lib.corpus.manifest import without_unused
 
 DRAWN = (
     "snr_db scale noise_path noise_offset second_noise_path second_noise_db rir early lowpass_hz"
     " clip_db"
 ).split()
+
+
+HELD_OUT = {"holdout_speakers": ["speaker1"], "holdout_noises": ["noise2"]}
 
 
 def draw(root, **options):
@@ -120,6 +124,44 @@ def test_speakers_come_from_a_pattern_where_folders_do_not_tell(root, tmp_path):
     message = r"speaker_pattern = 'singer_\(\.\)' is not found in book_00"
     with pytest.raises(ValueError, match=message):
         plan.draw(wrong, folders)
+
+
+def test_a_test_of_fixed_size_is_of_held_out_speakers_and_leaves_the_rest_alone(root):
+    held_out = {"holdout_speakers": ["speaker1"], "test_share": 0.2}
+    before = draw(root, **held_out).rows
+    fixed = {"n_test": 24, "n_test_clean": 5, "test_snr_db": [0.0, 20.0]}
+    after = draw(root, **held_out, **fixed, p_clean=0.0).rows
+    test = after[after.split == "test"]
+    assert set(test.speaker) == {"speaker1"} and len(test) == 29 and not test.id.duplicated().any()
+    assert test.snr_db.value_counts().to_dict() == {0.0: 12, 20.0: 12}
+    assert (test.snr_db.isna() == (test.noise_path == "")).all() and test.snr_db.isna().sum() == 5
+    rest = [rows[rows.split != "test"].set_index("id")[[*DRAWN]] for rows in (before, after)]
+    pd.testing.assert_frame_equal(*rest)
+
+
+def test_held_out_rooms_are_in_the_test_alone(root):
+    rows = draw(root, holdout_rooms=["room1"], p_reverb=1.0, test_share=0.0, **HELD_OUT).rows
+    assert set(rows[rows.split == "test"].rir) == {"room1.wav"}
+    assert "room1.wav" not in set(rows[rows.split != "test"].rir)
+    with pytest.raises(ValueError, match=r"held-out room \['hall'\] not found"):
+        draw(root, holdout_rooms=["hall"])
+
+
+def test_speed_changes_the_length_of_a_row(root):
+    options = {"speed_min": 1.25, "speed_max": 1.25}
+    before, after = (draw(root, **some).rows.set_index("id") for some in ({}, options))
+    factor = (before.duration / after.duration.loc[before.index]).groupby(before.split).mean()
+    assert factor.to_dict() == pytest.approx({"train": 1.25, "valid": 1.0, "test": 1.0})
+
+
+def test_a_corpus_of_before_is_the_one_of_the_defaults(root):
+    """Its settings have no word of later parameters, and its rows no columns of them."""
+    settings = draw(root).settings
+    assert not {"join_below", "p_clean", "p_codec", "n_test", "holdout_rooms"} & set(settings)
+    assert draw(root, p_codec=0.5).settings["p_codec"] == 0.5
+    rows = without_unused(draw(root).rows)
+    assert not {"parts", "speed", "equaliser", "codec"} & set(rows)
+    assert {"speed"} < set(without_unused(draw(root, speed_max=1.1).rows))
 
 
 def test_a_batch_is_sixteen_rows_or_four_minutes_or_one_row():

@@ -14,6 +14,7 @@ from lib.config.prepare import Prepare
 from lib.corpus import manifest as corpus_manifest
 from lib.corpus import mix, plan, sources
 from lib.corpus.manifest import SIGNALS, corpus_folder, load_pair, usable_rows
+from lib.corpus.mixed_pairs import mix_row
 from lib.corpus.render import find_or_render, render
 from lib.corpus.splits import SPLITS
 
@@ -115,6 +116,31 @@ def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_oth
     assert (manifest.verdict == "ok").sum() == len(manifest) - len(refused) > 10
     usable = pd.concat([usable_rows(manifest, split) for split in SPLITS])
     assert "speaker0/s0.wav" not in set(usable.clean_path)
+
+
+def test_every_condition_is_rendered_in_place_and_stands_in_the_manifest(root):
+    options = {"p_clean": 0.3, "p_codec": 0.5, "p_equalise": 0.5, "p_reverb": 0.3}
+    options |= {"speed_min": 0.8, "speed_max": 1.2, "items_per_utterance": 4}
+    drawn, folders, manifest = prepare(root, "conditions", **options)
+    assert set(manifest.verdict) == {"ok"}
+    pd.testing.assert_frame_equal(corpus_manifest.read("conditions"), manifest)
+    rows = drawn.rows.set_index("id").loc[manifest.id]
+    for name in ("speed", "equaliser", "codec"):
+        assert manifest[name].tolist() == rows[name].tolist()
+        assert manifest[name].nunique() > 2
+    clean = manifest[manifest.noise_path == ""]
+    assert len(clean) > 10 and clean.snr_db.isna().all()
+    exact = clean[(clean.rir == "") & (clean.codec == "")]
+    assert len(exact) and (exact.si_sdr_noisy_db > 75).all()
+    sure = manifest[manifest.room_lag_confidence > align.MIN_CONFIDENCE]
+    assert len(sure) > 30 and sure.room_lag.abs().max() <= 1
+    for row in manifest.itertuples():
+        mixture = mix_row(row, folders)
+        saved = load_pair("conditions", row)
+        assert len(saved["clean"]) == len(mixture.clean)
+        gain = saved["clean"] @ mixture.clean / (mixture.clean @ mixture.clean)
+        np.testing.assert_allclose(saved["clean"], gain * mixture.clean, atol=1e-5)
+        np.testing.assert_allclose(saved["noisy"], gain * mixture.noisy, atol=1e-5)
 
 
 def test_a_room_whose_decay_cannot_be_measured_leaves_the_t60_empty(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from signals import RATE, voiced, write
+from signals import RATE, overstated_mp3, voiced, write
 
 from lib.audio.files import info, read
 from lib.config.base import build
@@ -76,6 +76,14 @@ def test_another_rate_is_copied_at_48_khz_once(tmp_path):
     time = copy.stat().st_mtime_ns
     assert sources.at_48_khz([slow]) == [copy] and copy.stat().st_mtime_ns == time
     np.testing.assert_allclose(read(copy), read(slow, RATE), atol=1e-6)
+
+
+def test_an_mp3_is_copied_even_at_48_khz_since_its_parts_cannot_be_read_exactly(tmp_path):
+    path = overstated_mp3(tmp_path / "a.mp3", voiced(1.0), n_frames=15)
+    (copy,) = sources.at_48_khz([path])
+    signal = read(path)
+    assert info(copy).n_samples == len(signal) < info(path).n_samples
+    np.testing.assert_allclose(read(copy, start=20_000), signal[20_000:], atol=1e-6)
 
 
 def test_a_file_that_changed_gets_another_copy(tmp_path):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from signals import RATE, voiced, write
+from signals import RATE, overstated_mp3, voiced, write
 
+from lib.audio import files
 from lib.corpus import survey
 
 
@@ -50,6 +51,13 @@ def test_numbers_of_a_file_are_those_of_its_samples(tmp_path):
     assert row["duration"] == 1.0 and row["peak"] == 0.75 and row["dc"] == pytest.approx(0.25)
     # Power 0.25^2 + 0.5^2 against 0.5 of a full-scale sine.
     assert row["level_db"] == pytest.approx(10 * np.log10(2 * 0.3125), abs=1e-4)
+
+
+def test_the_length_of_an_mp3_is_that_of_its_samples_and_not_of_its_header(tmp_path):
+    path = overstated_mp3(tmp_path / "a.mp3", voiced(1.0), n_frames=15)
+    row = survey.survey_file(path)
+    assert row["reason"] == "" and row["n_samples"] == len(files.read(path))
+    assert row["duration"] == row["n_samples"] / RATE < 1.03 < files.info(path).duration
 
 
 def test_a_copy_of_a_file_is_not_usable_unless_copies_are_allowed(tmp_path):

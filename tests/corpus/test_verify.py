@@ -169,3 +169,14 @@ def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(verified):
     edges = np.cumsum(erb_widths()) * 50
     bands = range(int((edges - 50 <= 7_007).sum()))
     assert set(timbre.measure("verified", narrow).band) == set(bands)
+
+
+def test_pairs_without_noise_and_pairs_of_a_codec_are_trusted(root):
+    manifest = prepare(root, "coded", items_per_utterance=1, p_clean=0.4, p_codec=0.6)[1]
+    table = verify.measure("coded", manifest)
+    clean = (manifest.noise_path == "").to_numpy()
+    assert 0 < clean.sum() < len(table) and (manifest.codec != "").any()
+    assert table.achieved_snr_db[clean].isna().all()
+    assert table.snr_error_db[~clean].abs().max() < 0.1
+    misses = verify.gate_misses(table, 1.0, 1.0, 0.1, -70.0)
+    assert not misses[clean].str.contains("noisy is clean|SNR").any()

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy.signal import fftconvolve
 from signals import RATE, voiced, write
 
 from lib.audio.files import AudioError, read
 from lib.corpus import mix
+from lib.corpus.equaliser import equalise
+from lib.corpus.mixed_pairs import read_room
+from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
 
 
@@ -91,3 +95,37 @@ def test_speed_and_a_second_noise_change_the_draw_and_repeat_from_the_seed(tmp_p
     )
     assert torch.equal(first[1, 0][0], second[1, 0][0])
     assert not torch.equal(first[1, 0][1], first[2, 0][1])
+
+
+def test_conditions_are_those_of_prepared_pairs_and_change_no_other_draw(files, tmp_path):
+    """A mixture on the fly is what `mix` makes of its metadata; cut, SNR and level stay."""
+    rir = np.zeros(2_400)
+    rir[[50, 1_500]] = 0.8, 0.3
+    room = write(tmp_path / "room.wav", rir, subtype="FLOAT")
+    conditions = Conditions(0.4, 0.5, (room,), 960, 0.4, (4_000.0,), 0.4, 0.4, 0.5)
+    plain, dataset = mixtures(files), mixtures(files, conditions=conditions)
+    seen = set()
+    for epoch in range(6):
+        noisy, clean, _, meta = dataset[epoch, 1]
+        before = plain[epoch, 1]
+        same = ["start", "scale", "speed", "clean_path"]
+        assert [meta[name] for name in same] == [before[3][name] for name in same]
+        assert np.isnan(meta["snr"]) == (meta["noise_path"] == "")
+        seen |= {
+            name for name in ("rir", "equaliser", "lowpass_hz", "clip_db", "codec") if meta[name]
+        }
+        seen |= {"clean"} if not meta["noise_path"] else set()
+        # The target is the cut in the early part of its room, coloured alike.
+        target = equalise(read(meta["clean_path"])[meta["start"] :][:24_000], meta["equaliser"])
+        if meta["rir"]:
+            response = read_room(room)[0][: 960 + 1]
+            target = fftconvolve(target, response)[:24_000]
+        gain = float(clean[0].numpy() @ target / (target @ target))
+        np.testing.assert_allclose(clean[0], gain * target, atol=1e-5)
+        assert noisy.abs().max().item() == pytest.approx(meta["scale"], rel=1e-5)
+    assert seen == {"clean", "rir", "equaliser", "lowpass_hz", "clip_db", "codec"}
+
+
+def test_a_clean_item_has_nothing_to_restore(files):
+    noisy, clean, _, meta = mixtures(files, conditions=Conditions(p_clean=1.0))[0]
+    assert torch.equal(noisy, clean) and meta["noise_path"] == "" and np.isnan(meta["snr"])

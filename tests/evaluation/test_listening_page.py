@@ -21,7 +21,14 @@ def page():
     table = summary.summary(scores, seed=0)
     plots = {"Paired differences": charts.paired_differences(table)}
     return listening_page.page(
-        "listen <run>", table, scores, items, plots, RATE, note="corpus demo"
+        "listen <run>",
+        table,
+        scores,
+        items,
+        plots,
+        RATE,
+        note="corpus demo",
+        found=["pauses & phones"],
     )
 
 
@@ -40,7 +47,7 @@ def test_a_page_holds_all_players_and_pictures_and_says_whose_they_are(page):
     assert not read.open  # every tag is closed, in order
     assert (tags.count("section"), tags.count("audio"), tags.count("img")) == (2, 8, 3)
     names = ["listen <run>", "corpus demo", "<item> & 0", "<item> & 1"]
-    for text in (*names, "SNR 0.0 dB, ann, hiss", "2.12", "2 items"):
+    for text in (*names, "SNR 0.0 dB, ann, hiss", "2.12", "2 items", "1 veto", "pauses & phones"):
         assert text in read.text
 
 
@@ -63,3 +70,8 @@ def test_an_item_shows_what_is_known_of_it_and_no_more():
     page = listening_page.page("a run", table, scores, [(row, signals)], {}, RATE)
     text = Page(page).text
     assert "ann" in text and "SNR" not in text and "hiss" not in text
+
+
+def test_vetoes_come_before_the_scores_and_their_absence_is_said(page):
+    assert page.index("1 veto") < page.index("Reported; they decide nothing")
+    assert "no veto" in listening_page.vetoes_html([])

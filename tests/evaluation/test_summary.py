@@ -7,7 +7,7 @@ from evaluation.score_tables import noisy_items, score_table
 from signals import RATE
 
 from lib.evaluation import summary
-from lib.metrics import batch
+from lib.metrics import batch, registry
 
 RNG = np.random.default_rng(0)
 
@@ -79,7 +79,8 @@ def test_the_text_table_says_what_how_many_and_which_way_is_better():
     scores = score_table(
         "pesq", enhanced=[2.0] * 30, restored=[2.25] * 30, clean=[4.5] * 30
     ).assign(lsd_db=1.0)
-    head, _, names, pesq, lsd = summary.as_text(summary.summary(scores, seed=0)).splitlines()
+    lines = summary.as_text(summary.summary(scores, seed=0)).splitlines()
+    head, _, names, _, _, lsd, pesq = lines
     assert head.startswith("30 items")
     means, difference = "- 2.00 2.25 4.50", "+0.25 [+0.25, +0.25] <.001"
     line = f"↑ PESQ wide band (MOS) {means} {difference} 100 % 0 % 10 % 30"
@@ -102,18 +103,43 @@ def test_classes_have_summaries_of_their_own_and_p_values_corrected_for_all_rows
     )  # twice 2 / 2^6
 
 
-def test_the_worst_and_the_best_are_those_that_lost_and_gained_most():
+def test_the_worst_and_the_best_are_those_that_lost_and_gained_most_by_the_jury():
+    """PESQ says the opposite, and has no voice."""
     gains = RNG.permutation(np.arange(-5, 6) / 10)
-    scores = score_table("pesq", enhanced=[2.0] * 11, restored=2 + gains)
-    scores["lsd_db"] = -scores.pesq
+    enhanced = np.linspace(2, 3, 11)
+    scores = score_table("distillmos", enhanced=enhanced, restored=enhanced + gains)
+    scores["phone_error"] = 1 - scores.distillmos / 10
+    scores["pesq"] = -scores.distillmos
     worst, best = summary.extremes(scores, 3)
     assert worst.item_id.tolist() == [
         f"item {np.flatnonzero(gains == gain)[0]}" for gain in (-0.5, -0.4, -0.3)
     ]
-    assert best.pesq.tolist() == pytest.approx(
-        [0.5, 0.4, 0.3]
-    ) and best.lsd_db.tolist() == pytest.approx([0.5, 0.4, 0.3])
+    assert list(best) == ["item_id", "gain", "distillmos", "phone_error"]
+    assert best.distillmos.tolist() == pytest.approx([0.5, 0.4, 0.3])
+    assert best.phone_error.tolist() == pytest.approx([0.05, 0.04, 0.03])
+    # Both scores gain as many standard deviations of enhanced.
+    assert best.gain.tolist() == pytest.approx(best.distillmos / np.std(enhanced, ddof=1))
     assert all(len(one) == 0 for one in summary.extremes(scores, 0))
+
+
+def test_the_unit_of_a_gain_is_enhanced_alone_so_that_small_gains_are_not_blown_up():
+    scores = score_table("visqol", enhanced=[2.0, 4.0], restored=[2.001, 4.001])
+    _, best = summary.extremes(scores, 1)
+    assert best.gain.tolist() == pytest.approx([0.001 / np.sqrt(2)])  # its standard deviation
+    equal = score_table("visqol", enhanced=[2.0, 2.0], restored=[2.0, 3.0])
+    assert summary.extremes(equal, 2)[0].gain.tolist() == [0.0, 0.0]
+
+
+def test_every_score_is_in_one_part_of_the_table_and_the_jury_comes_first():
+    names = [name for part in summary.GROUPS.values() for name in part]
+    assert sorted(names) == sorted(registry.ALL)
+    assert names[: len(registry.JURY)] == list(registry.JURY)
+    scores = score_table("pesq", enhanced=[1.0, 2.0], restored=[2.0, 3.0])
+    scores = scores.assign(distillmos=scores.pesq, colour_db=scores.pesq)
+    table = summary.summary(scores, seed=0)
+    assert table.index.tolist() == ["distillmos", "colour_db", "pesq"]
+    titles = [line for line in summary.as_text(table).splitlines() if line in summary.GROUPS]
+    assert titles == list(summary.GROUPS)
 
 
 def test_scores_that_could_not_be_computed_are_named():

@@ -8,6 +8,7 @@ from signals import RATE
 
 from lib.corpus import mix
 from lib.evaluation import timbre
+from lib.metrics import colour
 
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(4 * RATE)
 
@@ -35,6 +36,47 @@ def test_pauses_of_clean_do_not_count():
     estimate = np.concatenate([NOISE / 2, hiss])
     table = timbre.change(estimate, np.concatenate([NOISE, pause]), 24_000)
     np.testing.assert_allclose(table.change_db, -6.02, atol=0.1)
+
+
+def test_a_change_is_the_same_number_as_in_the_score_of_colour():
+    estimate = mix.low_pass(NOISE, 6_000)
+    table = timbre.change(estimate, NOISE, 16_000)
+    changes_db = colour.band_changes_db(estimate, NOISE, RATE, 16_000)
+    assert table.change_db.tolist() == changes_db[table.band].tolist()
+
+
+def colours(n: int, **change_db: float) -> pd.DataFrame:
+    """`n` items with these changes in the band at 475 Hz; at 25 Hz there is only rumble."""
+    items = pd.DataFrame({"item_id": [f"item {i}" for i in range(n)]})
+    tables = [
+        items.assign(system=system, band=band, hz=hz, change_db=value)
+        for system, value in change_db.items()
+        for band, hz in ((0, 25.0), (9, 475.0))
+    ]
+    return pd.concat(tables)
+
+
+def test_the_mean_of_a_band_is_compared_on_both_sides_of_clean_alike():
+    table = timbre.band_means(colours(4, enhanced=-2.0, restored=1.5))
+    row = table.loc[9]
+    assert table.index.tolist() == [9] and row.n_items == 4 and row.hz == 475.0
+    assert (row.enhanced_db, row.restored_db, row.farther_db) == (-2.0, 1.5, -0.5)
+
+
+def test_single_items_that_deviate_on_either_side_are_no_colour():
+    table = colours(2, enhanced=0.0, restored=0.0)
+    restored = (table.system == "restored") & (table.band == 9)
+    table.loc[restored, "change_db"] = [-3.0, 3.0]
+    assert timbre.band_means(table).farther_db[9] == 0.0
+
+
+def test_the_interval_of_a_band_holds_its_mean():
+    table = colours(20, enhanced=-2.0, restored=1.0)
+    spread = np.random.default_rng(0).normal(0, 0.1, len(table))
+    intervals = timbre.band_intervals(table.assign(change_db=table.change_db + spread))
+    assert intervals.band.tolist() == [9, 9]
+    assert (intervals.low < intervals["mean"]).all() and (intervals["mean"] < intervals.high).all()
+    assert intervals["mean"].tolist() == pytest.approx([-2.0, 1.0], abs=0.1)
 
 
 def test_each_pair_of_a_corpus_is_measured_and_recorded_pairs_get_an_snr():

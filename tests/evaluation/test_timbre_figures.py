@@ -40,6 +40,20 @@ def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_be
     assert len(timbre_figures.profile_figure(tables[0][:0]).axes) == 1  # "no pairs"
 
 
+def test_the_colour_shows_both_systems_and_marks_the_bands_with_a_veto():
+    intervals = pd.DataFrame({"band": [8, 9, 8, 9], "hz": [400.0, 475.0, 400.0, 475.0]})
+    intervals["system"] = ["enhanced"] * 2 + ["restored"] * 2
+    intervals["mean"] = [-1.0, -0.4, -0.5, 2.2]
+    intervals = intervals.assign(low=intervals["mean"] - 0.2, high=intervals["mean"] + 0.2)
+    ax = timbre_figures.colour_figure(intervals, [9]).axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
+    assert lines["enhanced"] == [-1.0, -0.4] and lines["restored"] == [-0.5, 2.2]
+    (marks,) = [mark for mark in ax.collections if mark.get_label() == "veto"]
+    assert marks.get_offsets()[:, 1].tolist() == [2.2]
+    plain = timbre_figures.colour_figure(intervals).axes[0]
+    assert "veto" not in [mark.get_label() for mark in plain.collections]
+
+
 @pytest.mark.filterwarnings("error")
 def test_no_items_are_drawn_as_such_without_a_warning():
     table = pd.DataFrame(columns=["system", "snr_db", "hz", "change_db"], dtype=float)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from signals import RATE, voiced, write
+from signals import RATE, overstated_mp3, voiced, write
 
-from lib.audio.files import AudioError
+from lib.audio.files import AudioError, info
 from lib.inference import source_file
 
 
@@ -28,3 +28,15 @@ def test_samples_that_are_not_finite_are_counted(tmp_path):
     assert len(next(blocks)[0]) == RATE // 2  # the first block is sound
     with pytest.raises(AudioError, match="7 samples"):
         next(blocks)
+
+
+def test_an_mp3_is_as_long_as_its_header_says_in_every_block(tmp_path):
+    path = overstated_mp3(tmp_path / "a.mp3", voiced(2.0), n_frames=15)
+    whole = source_file.read_whole(path)
+    assert len(whole) == info(path).n_samples and not whole[-12_000:].any()
+    # The missing end may lie in several blocks.
+    blocks = np.concatenate([block for block, _ in source_file.read_blocks(path, 0.1)])
+    assert len(blocks) == len(whole) and not blocks[-12_000:].any()
+    truncated = overstated_mp3(tmp_path / "b.mp3", voiced(2.0), n_frames=40)
+    with pytest.raises(AudioError, match="cannot be read: truncated"):
+        list(source_file.read_blocks(truncated, 0.1))

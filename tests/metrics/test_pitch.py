@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from signals import RATE, noise, vowel
 
 from lib.metrics import pitch as pitch_module
 from lib.metrics.pitch import pitch
+from lib.runtime.compile_lock import compile_lock
 
 
 @pytest.mark.parametrize("cents", [0, 50, 100, 300])
@@ -35,14 +36,13 @@ def test_silence_differs_from_a_voice_in_every_frame_and_not_the_other_way_aroun
     assert np.isnan(pitch(voice, silence, RATE)["voicing_error"])
 
 
-def test_only_one_process_at_a_time_compiles_the_kernels(tmp_path, monkeypatch):
+def test_only_one_process_at_a_time_compiles_the_kernels(monkeypatch):
     def compile_kernels(samples):
         with pytest.raises(Timeout):
-            FileLock(tmp_path / "cache" / ".pyin.lock").acquire(timeout=0)
+            compile_lock().acquire(timeout=0)
         calls.append(len(samples))
 
     calls = []
-    monkeypatch.setattr(pitch_module, "RUNS", tmp_path)
     monkeypatch.setattr(pitch_module, "_pyin", compile_kernels)
     pitch_module._compile_pyin.cache_clear()
     try:
@@ -51,5 +51,3 @@ def test_only_one_process_at_a_time_compiles_the_kernels(tmp_path, monkeypatch):
     finally:
         pitch_module._compile_pyin.cache_clear()
     assert len(calls) == 2  # once, for two shapes
-    with FileLock(tmp_path / "cache" / ".pyin.lock").acquire(timeout=0):
-        pass  # it is free again

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from signals import RATE, noise, speech_like
 
+from lib.losses.reconstruction import TERMS
 from lib.metrics import registry
 from lib.metrics.lsd import lsd_db
 from lib.metrics.registry import Score, compute_scores
@@ -34,9 +35,14 @@ def test_a_function_of_several_names_is_called_once(monkeypatch):
     assert scores == {"right": 2.0, "left": 1.0} and calls == [RATE]
 
 
-def test_core_and_selection_are_in_the_table():
-    assert set(registry.SELECTION) <= set(registry.CORE) <= set(registry.ALL)
+def test_core_and_jury_are_in_the_table():
+    assert {*registry.CORE, *registry.JURY} <= set(registry.ALL)
     assert all(score.better in ("higher", "lower") for score in registry.SCORES)
+
+
+def test_selection_is_of_the_jury_and_holds_no_relative_of_a_loss():
+    assert set(registry.SELECTION) <= set(registry.JURY)
+    assert not set(registry.SELECTION) & {"pesq", *TERMS}
 
 
 def test_clean_scores_its_ideal_values_against_itself():

@@ -29,6 +29,42 @@ def test_no_gap_and_an_infinite_gap_have_no_share():
     assert np.isnan(stats.gap_closed([], [], []))
 
 
+RESTORED, ENHANCED = [3.1, 2.0, 4.5, 3.3], [3.0, 2.2, 4.0, 3.1]
+
+
+def test_a_gain_is_counted_in_standard_deviations_of_enhanced():
+    # enhanced: mean 3, squares 1 + 0 + 1 over n - 1 = 2
+    assert stats.standardised_gain([2.5, 3.5, 4.5], [2.0, 3.0, 4.0]) == pytest.approx(0.5)
+    assert stats.standardised_gain([2.5, 3.5, 4.5], [2.0, 3.0, 4.0], -1) == pytest.approx(-0.5)
+
+
+def test_identity_gains_exactly_nothing_also_where_all_scores_are_equal():
+    assert stats.standardised_gain(ENHANCED, ENHANCED) == 0.0
+    assert stats.standardised_gain([0.9, 0.9], [0.9, 0.9], -1) == 0.0
+
+
+@pytest.mark.parametrize("scale, shift", [(3.0, 0.0), (1.0, -7.0), (1e-3, 100.0)])
+def test_another_unit_changes_no_gain(scale, shift):
+    restored, enhanced = (scale * np.array(scores) + shift for scores in (RESTORED, ENHANCED))
+    expected = stats.standardised_gain(RESTORED, ENHANCED)
+    assert stats.standardised_gain(restored, enhanced) == pytest.approx(expected)
+
+
+def test_tiny_gains_that_are_alike_stay_tiny():
+    """Over their own standard deviation they would be enormous."""
+    restored = np.add(ENHANCED, [1.0e-6, 1.1e-6, 1.0e-6, 0.9e-6])
+    assert 0 < stats.standardised_gain(restored, ENHANCED) < 1e-5
+
+
+def test_items_count_that_both_have_and_there_must_be_two():
+    nan, inf = np.nan, np.inf
+    gain = stats.standardised_gain([*RESTORED, nan, 9.0, inf], [*ENHANCED, 9.0, nan, 1.0])
+    assert gain == stats.standardised_gain(RESTORED, ENHANCED)
+    assert np.isnan(stats.standardised_gain([1.0, nan], [2.0, 3.0]))
+    assert np.isnan(stats.standardised_gain([], []))
+    assert np.isnan(stats.standardised_gain([1.0, 2.0], [3.0, 3.0]))  # no unit
+
+
 def test_the_bootstrap_interval_holds_the_true_mean_in_95_of_100_cases():
     rng = np.random.default_rng(0)
     intervals = [

@@ -17,7 +17,7 @@ def test_latest_is_the_newest_finished_and_best_scores_highest_on_the_same_pairs
     for pairs, score in [("old", 0.9), ("new", 0.4), ("new", 0.2)]:
         run, _ = session.start("picked", Check)
         run.tags({"manifest_sha256": pairs})
-        run.metrics({"best/gap_closed": score})
+        run.metrics({"best/selection": score})
         run.finish()
         ids.append(run.id)
     unfinished, _ = session.start("picked", Check)
@@ -31,6 +31,19 @@ def test_latest_is_the_newest_finished_and_best_scores_highest_on_the_same_pairs
     with pytest.raises(store.NoRunError, match="no artifact checkpoints"):
         store.download(ids[0], "checkpoints/best.pt")
     unfinished.finish()
+
+
+def test_a_run_of_before_is_best_only_if_no_run_was_judged(capsys):
+    old, _ = session.start("mixed", Check)
+    old.metrics({"best/gap_closed": 0.9})
+    old.finish()
+    assert store.find("best", "mixed") == old.id
+    assert "no run has best/selection" in capsys.readouterr().err
+    judged, _ = session.start("mixed", Check)
+    judged.metrics({"best/gap_closed": 0.1, "best/selection": -0.2})
+    judged.finish()
+    assert store.find("best", "mixed") == judged.id
+    assert capsys.readouterr().err == ""
 
 
 def test_best_needs_a_score():

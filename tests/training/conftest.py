@@ -14,15 +14,17 @@ from lib.corpus.render import render
 
 @pytest.fixture(scope="session")
 def rows(tmp_path_factory) -> dict[str, pd.DataFrame]:
-    """Usable rows of the corpus `train`, by split: nine for training."""
+    """Usable rows of the corpus `train`, by split: nine for training, two for validation."""
     root = good_sources(tmp_path_factory.mktemp("sources"))
+    shares = {"valid_share": 0.15, "test_share": 0.1}
     p = build(
-        Prepare, {"corpus": "train", "items_per_utterance": 1, "p_reverb": 0, "n_processes": 1}
+        Prepare,
+        shares | {"corpus": "train", "items_per_utterance": 1, "p_reverb": 0, "n_processes": 1},
     )
     folders = sources.choose(root / "speech", root / "noise", root / "rooms")
     manifest = render("train", plan.draw(p, folders), folders)
     usable = {split: usable_rows(manifest, split) for split in ("train", "valid")}
-    assert len(usable["train"]) == 9
+    assert [len(some) for some in usable.values()] == [9, 2]
     return usable
 
 

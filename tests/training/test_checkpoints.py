@@ -1,7 +1,9 @@
 """Checkpoints: what they hold, which one is kept, and which ones are refused."""
 
+import math
 import shutil
 from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,11 +41,47 @@ def test_a_checkpoint_holds_all_that_a_step_changes(whole):
     assert set(saved["state"]) == set(vars(TrainState()))
 
 
-def test_best_is_the_epoch_with_the_highest_gap_closed(whole):
-    out, history, _ = whole
+def test_best_is_the_epoch_with_the_highest_selection(whole):
+    out, history, recorder = whole
     best = read_checkpoint(out / "best.pt")
-    assert best["state"]["epoch"] == history.epoch[history["valid/gap_closed"].idxmax()]
-    assert history["best/gap_closed"].iloc[-1] == history["valid/gap_closed"].max()
+    assert best["state"]["epoch"] == history.epoch[history["valid/selection"].idxmax()]
+    assert history["best/selection"].iloc[-1] == history["valid/selection"].max()
+    # MLflow's page that compares runs begins with the first metric.
+    assert next(iter(recorder.values[-1][1])) == "best/selection"
+
+
+def kept(out: Path, selections: list[float | None]) -> tuple[list[int], list[dict]]:
+    """The epoch in `best.pt` after each epoch with such a selection, and the records.
+
+    None: an epoch of a version that had no selection.
+    """
+    checkpoints = Checkpoints(settings(), out, Recorder(), {}, small_learner())
+    state, epochs = TrainState(), []
+    for epoch, selection in enumerate(selections):
+        state.epoch = epoch
+        state.history.append({"epoch": epoch, "valid/gap_closed": 0.9 - epoch})
+        if selection is not None:
+            state.history[-1]["valid/selection"] = selection
+        checkpoints.save_epoch(state)
+        epochs.append(read_checkpoint(out / "best.pt")["state"]["epoch"])
+    return epochs, state.history
+
+
+def test_a_score_that_is_missing_neither_becomes_best_nor_stays_it(tmp_path):
+    nan = math.nan
+    epochs, history = kept(tmp_path, [nan, 0.1, nan, 0.2, nan, 0.15])
+    assert epochs == [0, 1, 1, 3, 3, 3]
+    assert [record["best/epoch"] for record in history] == epochs
+    assert "best/selection" not in history[0] and history[-1]["best/selection"] == 0.2
+
+
+def test_the_epoch_before_training_stays_best_of_a_training_that_does_harm(tmp_path):
+    assert kept(tmp_path, [0.0, -0.1, -0.3])[0] == [0, 0, 0]
+
+
+def test_an_epoch_of_before_is_no_rival_and_without_any_judge_the_last_one_is_kept(tmp_path):
+    assert kept(tmp_path, [None, None, -0.4, -0.5])[0] == [0, 1, 2, 2]
+    assert kept(tmp_path, [math.nan, math.nan])[0] == [0, 1]
 
 
 def test_last_stays_while_steps_are_not_finite(tmp_path):

@@ -1,10 +1,13 @@
 """Mixtures on the fly: one for each utterance, another one in every epoch."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from training.trainings import assert_same_networks, run, saved_learner, settings
 
+from lib.corpus import manifest, sources
 from lib.training.fresh_mixtures import fresh_mixtures
 
 
@@ -42,3 +45,28 @@ def test_utterances_that_are_too_short_are_left_out_and_counted(rows, capsys):
     n_long = int((rows["train"].n_samples >= 72_000).sum())
     assert 0 < len(dataset) == n_long < 9
     assert f"{9 - n_long} of 9 utterances are too short" in capsys.readouterr().out
+
+
+def test_rooms_and_recorders_are_those_of_the_corpus_and_clean_rows_bring_no_noise(
+    rows, monkeypatch
+):
+    settings = manifest.stored_settings("train") | {"p_codec": 0.25, "early_ms": 20.0}
+    monkeypatch.setattr(manifest, "stored_settings", lambda corpus: settings)
+    folders = manifest.stored_sources("train")
+    room = sources.find_files(folders.room, "room")[0]
+    first, *others = rows["train"].index
+    table = rows["train"].assign(rir="")
+    table.loc[first, ["rir", "noise_path"]] = room, ""
+    dataset = fresh_mixtures("train", table, 9_600, seed=0)
+    used = dataset.conditions
+    assert used.rooms == (folders.room / room,) and used.early == 960
+    assert used.p_codec == 0.25 and used.p_reverb == settings["p_reverb"] and used.p_clean == 0.0
+    assert {path.name for path in dataset.noise} == {
+        Path(path).name for path in table.loc[others].noise_path
+    }
+
+
+def test_the_bandwidth_is_that_of_the_recording_and_not_of_a_pair_that_was_played_faster(rows):
+    table = rows["train"].assign(bandwidth_hz=11_000.0, speed=1.1)
+    dataset = fresh_mixtures("train", table, 9_600, seed=0)
+    assert list(dataset.bandwidth_hz.values()) == pytest.approx([10_000.0] * len(table))

@@ -47,10 +47,11 @@ def test_two_processes_equal_one_with_the_doubled_batch(rows, tmp_path):
     one, _ = launched(train_rows, tmp_path / "one", batch_size=4)
     two, run_id = launched(train_rows, tmp_path / "two", batch_size=2, n_processes=2)
     for name in (name for name in one if name.startswith(("valid/", "train/"))):
-        # PESQ magnifies rounding.
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
+        # Judges magnify rounding, and so does the small spread of two items.
+        atol = 5e-3 if name.startswith(("valid/gain", "valid/selection")) else 1e-4
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=atol, err_msg=name)
     valid = [name for name in one if name.startswith("valid/")]
-    np.testing.assert_allclose(two[valid].iloc[0], one[valid].iloc[0], atol=1e-6)
+    np.testing.assert_allclose(two[valid].iloc[0], one[valid].iloc[0], atol=1e-5)
     averages = [
         read_checkpoint(tmp_path / name / "last.pt")["learner"]["average"]
         for name in ("one", "two")

@@ -25,6 +25,7 @@ from lib.training.loop import remaining_epochs, train
 from lib.training.schedule import LAST_SHARE
 from lib.training.spikes import read_spikes
 from lib.training.state import TrainState
+from lib.training.validation import SCORES
 
 
 @pytest.mark.parametrize("step", [1, 5, 6, 9, 11])
@@ -60,10 +61,12 @@ def test_each_epoch_records_losses_norms_times_and_verdicts(whole):
     train_names = (
         "grad_norm_generator grad_norm_gru grad_norm_max lr lr_discriminator skipped_steps"
     )
-    valid_names = "score_clean score_restored clean_above_restored si_sdr_db"
+    valid_names = "score_clean score_restored clean_above_restored selection"
+    assert set(SCORES) > {"pesq", "lsd_db", "mcd_db", "si_sdr_db", "pause_level_db"}
     expected = {f"train/{name}" for name in train_names.split()}
-    expected |= {f"valid/{name}" for name in valid_names.split()}
+    expected |= {f"valid/{name}" for name in (*valid_names.split(), *SCORES)}
     expected |= {"time/waiting_share", "time/recording_share", "time/audio_per_s"}
+    expected |= {"time/validation_share", "best/selection", "best/epoch"}
     assert expected | {"memory/process_mb"} <= set(values[-1][1])
 
 
@@ -86,7 +89,7 @@ def test_more_epochs_go_on_where_the_schedule_was(whole, rows, tmp_path):
 def test_fine_tuning_begins_with_the_average_of_another_run(whole, rows, tmp_path):
     p = settings(epochs=0, init_run="latest")
     history = train(p, rows, tmp_path, Recorder(), {}, whole[0] / "best.pt")
-    best = whole[1].loc[whole[1]["valid/gap_closed"].idxmax()]
+    best = whole[1].loc[whole[1]["valid/selection"].idxmax()]
     assert history["valid/lsd_db"][0] == pytest.approx(best["valid/lsd_db"])
 
 
@@ -135,7 +138,7 @@ def test_the_discriminators_join_in_gan_start_epoch(rows, tmp_path):
 
 def test_no_epoch_only_validates_and_leaves_the_enhanced_signal(rows, tmp_path):
     history, _ = run(settings(epochs=0), rows, tmp_path)
-    assert list(history.epoch) == [0] and abs(history["valid/gap_closed"][0]) < 0.01
+    assert list(history.epoch) == [0] and abs(history["valid/selection"][0]) < 0.1
     pair = load_pair("train", next(rows["valid"].itertuples(index=False)))
     enhanced = pair["enhanced"]
     restored = restore_signal(load_generator(tmp_path / "best.pt"), enhanced, pair["noisy"])
@@ -147,7 +150,7 @@ def test_no_epoch_only_validates_and_leaves_the_enhanced_signal(rows, tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_runs_on_cuda(rows, tmp_path):
     history, _ = run(settings(epochs=2, gan_start_epoch=2, device="cuda"), rows, tmp_path)
-    assert np.isfinite(history["valid/gap_closed"]).all()
+    assert np.isfinite(history["valid/selection"]).all()
 
 
 def test_every_term_architecture_and_kind_of_discriminator_can_be_chosen(rows, tmp_path):

@@ -68,6 +68,10 @@ def test_the_training_is_resumed_within_its_epoch(rows, tmp_path, monkeypatch):
     history = train(p, four, tmp_path, recorder, {"corpus": "demo"})
     assert history.epoch.tolist() == [0, 1, 2]
     assert np.isfinite(history[["valid/loss_pesq", "valid/mcd_db"]]).all().all()
+    # Its epochs were chosen by other scores, so the first one that was judged is the best.
+    assert history["valid/selection"].notna().tolist() == [False, False, True]
+    assert history["best/epoch"].iloc[-1] == 2
+    assert read_checkpoint(tmp_path / "best.pt")["state"]["epoch"] == 2
     saved = read_checkpoint(tmp_path / "last.pt")
     assert saved["format"] == FORMAT and saved["state"]["step"] == 8
     assert saved["learner"]["schedule"] == {"position": 8, "factor": 1.0}

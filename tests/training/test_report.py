@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lib.training.report import count_step, epoch_line, epoch_record
+from lib.training.report import best_text, count_step, epoch_line, epoch_record
 from lib.training.state import TrainState
 from lib.training.step import StepResult
 
@@ -40,10 +40,18 @@ def test_a_skipped_step_counts_in_its_times_only():
 
 
 def test_the_line_of_an_epoch_tells_terms_scores_and_the_best_epoch():
-    scores = {"lsd_db": 4.0, "mcd_db": 5.0, "pesq": 2.0, "gap_closed": 0.1}
-    record = {"epoch": 3, "train/l1": 0.01, "best/gap_closed": 0.2, "best/epoch": 2}
-    line = epoch_line(record | {f"valid/{name}": score for name, score in scores.items()}, 12)
-    assert line == (
-        "epoch 3/12: train l1 0.010 | valid LSD 4.00 dB, MCD 5.00 dB, PESQ 2.00,"
-        " gap closed +10.0% (best +20.0% in epoch 2)"
+    scores = {"distillmos": 3.0, "visqol": 4.0, "speaker_similarity": 0.9, "selection": 0.1}
+    record = {"epoch": 3, "train/l1": 0.01, "best/selection": 0.2, "best/epoch": 2}
+    record |= {f"valid/{name}": score for name, score in scores.items()}
+    assert epoch_line(record, 12) == (
+        "epoch 3/12: train l1 0.010 | valid DistillMOS 3.00, ViSQOL 48 kHz 4.00,"
+        " speaker similarity 0.900, selection +0.100 (best +0.200 in epoch 2)"
     )
+    record |= {"valid/distillmos": math.nan, "valid/selection": math.nan}
+    assert "DistillMOS -, ViSQOL" in epoch_line(record, 12)
+    assert "selection - (best +0.200" in epoch_line(record, 12)
+
+
+def test_a_training_that_only_did_harm_says_so():
+    text = best_text({"best/epoch": 0.0, "best/selection": 1e-4})  # as a table gives them
+    assert text.startswith("best +0.000 in epoch 0: the judges prefer the generator as it was")

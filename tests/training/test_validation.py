@@ -1,6 +1,7 @@
 """Validation: it changes nothing, and its record keeps loss terms and scores apart."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from training.trainings import assert_same_networks, settings, small_learner
 from lib.losses.reconstruction import TERMS
 from lib.metrics import registry
 from lib.training import validation
-from lib.training.validation import Validation, discriminate, gaps_closed
+from lib.training.validation import Validation, discriminate, judges, selection
 
 
 def test_validation_changes_nothing(rows):
@@ -30,11 +31,19 @@ def test_the_loss_term_pesq_and_the_score_pesq_have_a_name_each(whole):
     assert not {f"valid/{name}" for name in TERMS} & (set(whole[1]) - {"valid/pesq"})
 
 
-def test_selection_does_not_jump_when_the_gan_starts(whole):
-    """It is a mean of scores, none of which a discriminator has a say in."""
+def test_selection_is_the_mean_gain_of_the_judges_alone(whole):
+    """No discriminator has a say in it, nor PESQ, LSD or MCD."""
     history = whole[1]
-    names = [f"valid/gap_closed_{name}" for name in registry.SELECTION]
-    assert np.allclose(history["valid/gap_closed"], history[names].mean(axis=1))
+    names = [f"valid/gain_{name}" for name in registry.SELECTION]
+    assert np.allclose(history["valid/selection"], history[names].mean(axis=1))
+    assert {name for name in history if name.startswith("valid/gain_")} == set(names)
+
+
+def test_a_judge_that_is_a_loss_term_has_no_say():
+    p = settings()
+    assert judges(p) == list(registry.SELECTION)
+    trained = SimpleNamespace(lambda_visqol=0.0, lambda_distillmos=1.0)
+    assert judges(trained) == ["visqol", "speaker_similarity"]
 
 
 def test_the_gan_s_terms_are_measured_before_it_starts(whole):
@@ -45,7 +54,7 @@ def test_the_gan_s_terms_are_measured_before_it_starts(whole):
 def test_many_items_are_scored_in_as_many_processes_as_asked_for(rows, monkeypatch):
     asked = []
 
-    def score_all(jobs, sample_rate, n_processes, names):
+    def score_all(jobs, sample_rate, n_processes, names, use_cache):
         asked.append(n_processes)
         return [dict.fromkeys(names, 1.0) for _ in jobs]
 
@@ -76,7 +85,29 @@ def test_discriminators_that_hear_levels_tell_a_louder_clean_apart():
     assert verdicts["score_enhanced"] == 0.5 and verdicts["clean_above_restored"] == 1
 
 
-def test_a_restored_signal_that_is_the_enhanced_one_closes_no_gap():
-    enhanced = pd.DataFrame({name: [1.0, 2.0] for name in registry.SELECTION})
-    gaps = gaps_closed(enhanced, enhanced)
-    assert set(gaps.values()) == {0.0} and len(gaps) == len(registry.SELECTION) + 1
+def table(distillmos: list[float], **others: list[float]) -> pd.DataFrame:
+    same = {name: [1.0, 2.0, 3.0] for name in registry.SELECTION}
+    return pd.DataFrame(same | {"distillmos": distillmos} | others)
+
+
+def test_a_restored_signal_that_is_the_enhanced_one_gains_nothing():
+    enhanced = table([3.0, 4.0, np.nan])
+    gains = selection(enhanced, enhanced)
+    assert set(gains.values()) == {0.0} and len(gains) == len(registry.SELECTION) + 1
+
+
+def test_a_judge_without_a_score_is_left_out_and_all_of_them_leave_no_selection():
+    enhanced, nan = table([3.0, 4.0, 5.0]), np.nan
+    restored = table([nan, nan, nan], visqol=[2.0, 3.0, 4.0])
+    gains = selection(restored, enhanced)
+    assert np.isnan(gains["valid/gain_distillmos"]) and gains["valid/selection"] == 0.5
+    assert np.isnan(selection(nan * restored, enhanced)["valid/selection"])
+
+
+def test_only_so_many_items_are_validated_and_those_that_are_logged_are_restored(rows):
+    many = pd.concat([rows["valid"]] * 5, ignore_index=True).head(9)
+    many = many.assign(id=[f"item{i}" for i in range(9)])
+    validate = Validation(settings(n_valid_scored=4, n_samples_logged=2), many, "cpu")
+    assert len(validate.scored) == 4 and len(validate.rows) <= 6
+    assert [row.id for row in validate.logged] == ["item0", "item1"]
+    assert validate.scored == Validation(settings(n_valid_scored=4), many, "cpu").scored
