@@ -1,8 +1,9 @@
 """noisy -> enhanced: DeepFilterNet3 from signal to signal, in batches, on any device, frozen.
 
 The whole state goes in and out of each call, so that batches, blocks of long files and single hops
-are one function. The signal processing is that of upstream's runtime libDF v0.5.6 (Schröter et al.,
-"DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", 2023). The tests compare both.
+are one function. The signal processing is that of upstream's runtime libDF v0.5.6 (Schröter et
+al., "DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", 2023). The tests compare
+both.
 """
 
 from functools import cache
