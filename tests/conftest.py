@@ -12,6 +12,11 @@ os.environ["RETIMBRE_RUNS"] = RUNS
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.pop("JPY_SESSION_NAME", None)  # of a notebook in which the tests may have been started
 
+from lib.runtime.compile_lock import import_librosa  # noqa: E402 (RUNS is fixed by now)
+
+# Both processes of `make test` import librosa when they collect tests, and numba compiles then.
+import_librosa()
+
 
 def pytest_unconfigure():
     shutil.rmtree(RUNS, ignore_errors=True)

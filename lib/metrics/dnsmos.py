@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lib.audio import files
+from lib.runtime.compile_lock import import_librosa
 
 MODEL_RATE = 16_000  # Hz
 WINDOW_LENGTH = int(9.01 * MODEL_RATE)  # samples that the networks rate at once
@@ -46,6 +47,8 @@ def dnsmos(estimate: np.ndarray, sample_rate: int) -> dict[str, float]:
 def _model() -> Any:
     """DNSMOS with its networks on one thread each: scores are computed in parallel processes."""
     import onnxruntime
+
+    import_librosa()  # speechmos imports it
     import speechmos.dnsmos
 
     folder = Path(speechmos.dnsmos.__file__).parent / "dnsmos_models"

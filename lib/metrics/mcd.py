@@ -7,6 +7,7 @@ import scipy.fft
 
 from lib.audio import stft
 from lib.metrics.checks import check_pair
+from lib.runtime.compile_lock import import_librosa
 
 N_MELS = 80
 N_CEPSTRA = 24  # the order: cepstra 1 to 24
@@ -59,9 +60,7 @@ def mcd_db(
 @lru_cache(maxsize=64)
 def _mel_filters(sample_rate: int, bandwidth_hz: float) -> np.ndarray:
     """`[F, N_MELS]`; the weights of a band sum to one, so that a band of floor is at the floor."""
-    import librosa.filters
-
-    filters = librosa.filters.mel(
+    filters = import_librosa().filters.mel(
         sr=sample_rate, n_fft=stft.N_FFT, n_mels=N_MELS, fmax=bandwidth_hz, norm=None
     )
     return (filters / filters.sum(axis=1, keepdims=True)).T

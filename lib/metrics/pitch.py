@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from lib.audio import files
-from lib.runtime.compile_lock import compile_lock
+from lib.runtime.compile_lock import compile_lock, import_librosa
 
 PITCH_RATE = 16_000  # Hz
 MIN_F0_HZ, MAX_F0_HZ = 60.0, 500.0
@@ -52,6 +52,8 @@ def _f0_hz(signal: bytes, sample_rate: int) -> np.ndarray:
 @cache
 def _compile_pyin() -> None:
     """Have numba compile what `librosa.pyin` needs, by one process at a time."""
+    # Before the lock, which it takes itself.
+    import_librosa()
     with compile_lock():
         # One frame needs a variant of its own.
         for n_samples in (4 * FRAME_LENGTH, HOP_LENGTH - 1):
@@ -59,9 +61,7 @@ def _compile_pyin() -> None:
 
 
 def _pyin(samples: np.ndarray) -> np.ndarray:
-    import librosa
-
-    f0, voiced, _ = librosa.pyin(
+    f0, voiced, _ = import_librosa().pyin(
         samples,
         fmin=MIN_F0_HZ,
         fmax=MAX_F0_HZ,

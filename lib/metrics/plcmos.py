@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from lib.audio import files
+from lib.runtime.compile_lock import import_librosa
 
 MODEL_RATE = 16_000  # Hz, of the network
 
@@ -31,6 +32,8 @@ def plcmos(estimate: np.ndarray, sample_rate: int) -> float:
 def _model():
     """The network on one thread: scores are computed in parallel processes."""
     import onnxruntime
+
+    import_librosa()  # speechmos imports it
     from speechmos.plcmos import PLCMOS
 
     model, options = PLCMOS(), onnxruntime.SessionOptions()

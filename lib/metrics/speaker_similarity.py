@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.audio import files
+from lib.runtime.compile_lock import import_librosa
 
 MODEL_RATE = 16_000  # Hz, of the encoder
 N_FFT, HOP_LENGTH, N_MELS = 400, 160, 40  # 25 ms every 10 ms
@@ -57,12 +58,10 @@ def speaker_similarity(estimate: np.ndarray, reference: np.ndarray, sample_rate:
 @torch.inference_mode()
 def embed(samples: np.ndarray) -> np.ndarray:
     """The embedding `[256]` of a signal at 16 kHz: the mean over parts of 1.6 s, at length 1."""
-    import librosa
-
     starts = _part_starts(len(samples))
     end = (starts[-1] + PARTIAL_FRAMES) * HOP_LENGTH
     samples = np.pad(samples, (0, max(0, end - len(samples))))
-    mels = librosa.feature.melspectrogram(
+    mels = import_librosa().feature.melspectrogram(
         y=samples, sr=MODEL_RATE, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
     )
     frames = torch.from_numpy(mels.astype(np.float32).T)

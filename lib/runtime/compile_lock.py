@@ -4,7 +4,9 @@ import hashlib
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from filelock import FileLock
 
@@ -24,3 +26,22 @@ def compile_lock() -> FileLock:
     """
     environment = hashlib.sha256(f"{os.getuid()} {sys.prefix}".encode()).hexdigest()[:16]
     return FileLock(Path(tempfile.gettempdir()) / f"retimbre-compile-{environment}.lock")
+
+
+@cache
+def import_librosa() -> ModuleType:
+    """librosa, imported by one process at a time: some of its functions are compiled on import.
+
+    Every import of librosa, also one inside another package, has to come after this call.
+
+    >>> import_librosa().__name__
+    'librosa'
+    """
+    with compile_lock():
+        import librosa
+        import librosa.core
+        import librosa.feature
+        import librosa.filters
+        import librosa.sequence
+
+    return librosa
