@@ -30,7 +30,7 @@ def paired_differences(table: pd.DataFrame, title: str = "restored against enhan
         _draw_difference(ax, metric, row["difference"], row["low"], row["high"])
     if len(table):
         n = int(table["n_items"].max())
-        axes[-1].set_xlabel(f"← worse     mean difference, 95 % interval, {n} items     better →")
+        axes[-1].set_xlabel(f"← worse    mean difference, 95 % interval, {n} items    better →")
     figure.suptitle(title)
     return figure
 
