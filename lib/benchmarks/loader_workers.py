@@ -165,7 +165,7 @@ def _training_step(channels: int, condition_on_noisy: bool, device: str) -> Call
         n_samples, bandwidth_hz = lengths_and_bandwidths(batch[3], device)
         inputs = torch.cat([enhanced, noisy], dim=1) if condition_on_noisy else enhanced
         restored = restore_aligned(generator, inputs)
-        loss = sum(reconstruction(restored, clean, n_samples, bandwidth_hz).values())
+        loss = sum(reconstruction(restored, clean, enhanced, n_samples, bandwidth_hz).values())
         adam.zero_grad()
         loss.backward()
         adam.step()

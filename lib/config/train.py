@@ -60,6 +60,12 @@ class Train(Parameters):
     condition_on_noisy: bool = True
     """Show the generator the noisy recording, which holds what DeepFilterNet3 took away, beside
     DeepFilterNet3's output."""
+    mask_noisy: bool = False
+    """Let the spectral generator mix the noisy recording into its output. Default: it only hears
+    it, since the noise that comes with it is what listeners' models mind most."""
+    gate_pauses: bool = True
+    """Let the spectral generator change nothing where nobody speaks: frames 30 dB below the loudest
+    one of the last seconds of DeepFilterNet3's output."""
 
     # discriminators
 
@@ -83,6 +89,10 @@ class Train(Parameters):
 
     # losses
 
+    target: Literal["clean", "quiet_pauses", "dominant"] = "dominant"
+    """What losses and discriminators compare with. clean: the clean recording. quiet_pauses: the
+    quieter one of clean and enhanced where nobody speaks. dominant: clean in the bins that carry
+    the voice, the quieter one elsewhere. Scores always compare with clean."""
     lambda_l1: NonNegative = 50.0
     """Weight of the mean absolute difference of the samples, which fixes level and phase. Default:
     a difference of 0.01 costs as much as half a dB of `lambda_spectral`."""
@@ -99,8 +109,16 @@ class Train(Parameters):
     lambda_over_attenuation: NonNegative = 0.0
     """Weight of the energy that is missing where clean has it, in dB. Energy that is too much costs
     nothing here."""
+    lambda_dominant: NonNegative = 0.0
+    """Weight of the difference of levels in the bins that carry the voice, per dB."""
+    lambda_overshoot: NonNegative = 0.0
+    """Weight of the level above both clean and enhanced, per dB: noise that was let in or made."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
+    gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Share of the discriminators' losses in the gradient, by norms at the generator's last layer.
+    Then `lambda_adversarial` and `lambda_features` matter relative to each other alone. 0: they are
+    weights like the others."""
     lambda_adversarial: NonNegative = 0.1
     """Weight of the loss for being told from clean by the discriminators. Default: small beside the
     spectral loss, which stays the guide."""
@@ -131,9 +149,9 @@ class Train(Parameters):
     about 1,000 steps. 0: no average."""
     accumulate: Count = 1
     """Batches per optimiser step. N batches of one are exactly one batch of N in less memory."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Precision of the networks; losses are always computed in fp32. Default: works everywhere;
-    bf16 is faster on GPUs and on CPUs that have it."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Precision of the networks; losses are always computed in fp32. auto: bf16 on a GPU that has
+    it, fp32 elsewhere. On a CPU bf16 is slower than fp32 unless the CPU multiplies in it."""
     grad_clip: Positive = 10.0
     """Highest norm of a gradient. A larger gradient is scaled down to it."""
     max_nonfinite_steps: Count = 10
@@ -167,6 +185,8 @@ class Train(Parameters):
     """Training processes of this machine, a batch each (DDP). With CUDA at most one a device."""
     init_run: str = ""
     """Run whose averaged generator is fine-tuned: an id, latest or best. Empty: a new generator."""
+    init_checkpoint: Literal["best", "last", "before_gan"] = "best"
+    """Which of that run's checkpoints. Default: the epoch that the judges prefer."""
     init_discriminators: bool = False
     """Take the discriminators of `init_run`, too."""
     resume: str = ""
@@ -203,10 +223,12 @@ class Train(Parameters):
             or self.lambda_complex
             or self.lambda_mel
             or self.lambda_pesq
+            or self.lambda_dominant
         ):
             raise ValueError(
-                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel and lambda_pesq are 0.0:"
-                " expected one above 0, since no other loss leads towards clean"
+                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel, lambda_pesq and"
+                " lambda_dominant are 0.0: expected one above 0, since no other loss leads towards"
+                " clean"
             )
         return self
 

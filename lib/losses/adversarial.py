@@ -7,7 +7,8 @@ from torch import Tensor
 def discriminator_loss(scores_clean: list[Tensor], scores_restored: list[Tensor]) -> Tensor:
     """Least squares (1611.04076): clean towards 1, restored towards 0.
 
-    Each list has one tensor `[B]` of scores a discriminator; the loss is the mean over the lists.
+    Each list has one tensor `[B, places]` of scores a discriminator. Each place counts by itself,
+    as in HiFi-GAN (2010.05646); the loss is the mean over the lists.
 
     >>> discriminator_loss([torch.ones(2)], [torch.zeros(2)]).item()
     0.0

@@ -10,7 +10,10 @@ from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
 
-TERMS = ("l1", "spectral", "complex", "mel", "pesq", "over_attenuation")
+TERMS = (
+    *("l1", "spectral", "complex", "mel", "pesq", "over_attenuation"),
+    *("dominant", "overshoot"),
+)
 
 
 class ReconstructionLoss(nn.Module):
@@ -21,12 +24,12 @@ class ReconstructionLoss(nn.Module):
         high_band_weight: weight of differences above 4 kHz in `spectral`; below, it is 1.
 
     Shape:
-        - restored, clean: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`
+        - restored, clean, enhanced: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`
         - each term: scalar `>= 0`
 
     >>> x = torch.randn(2, 1, 9_600)
     >>> n_samples, bandwidth_hz = torch.tensor([9_600, 4_800]), torch.tensor([24_000.0, 8_000.0])
-    >>> loss = ReconstructionLoss()(x, x, n_samples, bandwidth_hz)
+    >>> loss = ReconstructionLoss()(x, x, x, n_samples, bandwidth_hz)
     >>> sorted(loss) == sorted(TERMS), max(term.item() for term in loss.values()) < 1e-3
     (True, True)
 
@@ -46,10 +49,16 @@ class ReconstructionLoss(nn.Module):
         self.register_buffer("mels", terms.mel_filters(), persistent=False)
 
     def forward(
-        self, restored: Tensor, clean: Tensor, n_samples: Tensor, bandwidth_hz: Tensor
+        self,
+        restored: Tensor,
+        clean: Tensor,
+        enhanced: Tensor,
+        n_samples: Tensor,
+        bandwidth_hz: Tensor,
     ) -> dict[str, Tensor]:
-        """The terms by name; arguments as in the class."""
+        """The terms by name; arguments as in the class. `enhanced` matters to `overshoot` alone."""
         terms.check_same_shape(restored, clean)
+        terms.check_same_shape(enhanced, clean)
         loss = {}
         if "l1" in self.names:
             loss["l1"] = terms.l1(restored, clean, n_samples)
@@ -58,7 +67,7 @@ class ReconstructionLoss(nn.Module):
         if "pesq" in self.names:
             loss["pesq"] = pesq_loss(restored, clean, n_samples).mean()
         if set(self.names) - set(loss):
-            # The other terms share one pair of spectra; they give a value for each frame.
+            # The other terms share one pair of spectra; most give a value for each frame.
             spectra = [terms.spectrum(signals, self.window) for signals in (restored, clean)]
             # Frames are centred, so there is one more than whole hops.
             n_frames = n_samples // (N_FFT // 4) + 1
@@ -72,4 +81,9 @@ class ReconstructionLoss(nn.Module):
             for name, distance in by_frame.items():
                 if name in self.names:
                     loss[name] = terms.item_mean(distance(), n_frames)
+            if "dominant" in self.names:
+                loss["dominant"] = terms.dominant_distance(*spectra, inside, n_frames).mean()
+            if "overshoot" in self.names:
+                louder = terms.overshoot(*spectra, terms.spectrum(enhanced, self.window), inside)
+                loss["overshoot"] = terms.item_mean(louder, n_frames)
         return loss

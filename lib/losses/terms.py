@@ -14,6 +14,8 @@ from lib.models.spectral import COMPRESSION, POWER_FLOOR, compress
 N_FFT = 1024  # of the terms with a single resolution: 21 ms at 48 kHz
 N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine, as in the scores of `lib.metrics`
+# A bin is dominant within this of its frame's peak, in frames within this of the loudest frame.
+DOMINANT_DB, ACTIVE_DB = 35.0, 40.0
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -92,6 +94,62 @@ def over_attenuation(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
     """
     floor = 10 ** (FLOOR_DB / 10)
     return bin_mean(F.relu(level_db(clean, floor) - level_db(restored, floor)), inside)
+
+
+def dominant_bins(clean: Tensor, inside: Tensor) -> Tensor:
+    """Which bins of clean carry the voice: bool `[B, F, frames]`.
+
+    They lie within 35 dB of the peak of their frame, in frames whose peak is within 40 dB of the
+    item's highest. Bins below -80 dB re a full-scale sine are none.
+
+    Shape:
+        - clean: complex `[B, F, frames]`; inside: `[B, F]`, 1 for bins that count
+
+    >>> clean = torch.tensor([1.0, 0.1, 0.001, 0.001])[None, :, None] + 0j
+    >>> dominant_bins(clean, torch.ones(1, 4))[0, :, 0].tolist()
+    [True, True, False, False]
+    """
+    levels = power(clean) * inside[..., None]
+    frame_peaks = levels.amax(1, keepdim=True)
+    is_active = frame_peaks > frame_peaks.amax(2, keepdim=True) * 10 ** (-ACTIVE_DB / 10)
+    threshold = (frame_peaks * 10 ** (-DOMINANT_DB / 10)).clamp(min=10 ** (FLOOR_DB / 10))
+    return is_active & (levels > threshold)
+
+
+def dominant_distance(restored: Tensor, clean: Tensor, inside: Tensor, n_frames: Tensor) -> Tensor:
+    """Distance of levels in the dominant bins of clean, in dB: `[B]`, the mean over these bins.
+
+    Faint bins and pauses do not count: who lowers their distance lets noise in. An item without a
+    dominant bin has 0. Shapes are those of `dominant_bins`; of each item `n_frames [B]` count.
+
+    >>> clean = torch.tensor([1.0, 0.1, 0.001, 0.001])[None, :, None] + 0j
+    >>> n_frames = torch.tensor([1])
+    >>> round(dominant_distance(0.5 * clean, clean, torch.ones(1, 4), n_frames).item(), 2)
+    6.02
+    """
+    floor = 10 ** (FLOOR_DB / 10)
+    distance = (level_db(restored, floor) - level_db(clean, floor)).abs()
+    # Before the dominant bins are sought: what lies behind the end might hold the loudest frame.
+    counts = torch.arange(clean.shape[2], device=clean.device) < n_frames[:, None]
+    dominant = dominant_bins(clean * counts[:, None], inside)
+    return (distance * dominant).sum((1, 2)) / dominant.sum((1, 2)).clamp(min=1)
+
+
+def overshoot(restored: Tensor, clean: Tensor, enhanced: Tensor, inside: Tensor) -> Tensor:
+    """Level of restored above both clean and enhanced, in dB, mean over bins: `[B, frames]`.
+
+    What is louder than both is noise that the generator brought in or made. Shapes are those of
+    `complex_distance`.
+
+    >>> loud, quiet = torch.ones(1, 4, 2) + 0j, 0.5 * torch.ones(1, 4, 2) + 0j
+    >>> round(overshoot(2 * loud, quiet, loud, torch.ones(1, 4)).mean().item(), 2)
+    6.02
+    >>> overshoot(loud, quiet, loud, torch.ones(1, 4)).mean().item()
+    0.0
+    """
+    floor = 10 ** (FLOOR_DB / 10)
+    ceiling = torch.maximum(level_db(clean, floor), level_db(enhanced, floor))
+    return bin_mean(F.relu(level_db(restored, floor) - ceiling), inside)
 
 
 def mel_distance(restored: Tensor, clean: Tensor, mels: Tensor, bandwidth_hz: Tensor) -> Tensor:

@@ -3,9 +3,10 @@
 `period` hears the waveform folded by a period and `scale` hears it at a lower rate, both as in
 HiFi-GAN (arXiv 2010.05646); `stft` hears spectra, as in UnivNet (arXiv 2106.07889).
 
-`scores, features = discriminator(signals)`: a score per item and member of the ensemble (the
-higher, the more like clean), and every layer's activations for feature matching. The default sizes
-are small: they train on a CPU.
+`scores, features = discriminator(signals)`: a score at each place of an item for each member of
+the ensemble (the higher, the more like clean), and every layer's activations for feature matching.
+One score for a whole item would not tell the generator where it fails. The default sizes are small:
+they train on a CPU.
 """
 
 from collections.abc import Sequence
@@ -135,13 +136,13 @@ class Discriminators(nn.Module):
 
     Shape:
         - signals: `[B, 1, T]`
-        - scores: list of `[B]`, one per member
+        - scores: list of `[B, places]`, one per member: a score at each place of its map
         - features: list (per member) of lists (per layer) of tensors
 
     >>> discriminators = Discriminators(("period", "scale", "stft"), channels=4)
     >>> scores, features = discriminators(torch.zeros(2, 1, 4800))
     >>> len(scores), list(scores[0].shape), len(features[0])
-    (7, [2], 5)
+    (7, [2, 56], 5)
     """
 
     def __init__(
@@ -166,8 +167,8 @@ class Discriminators(nn.Module):
         rms = signals.square().mean(dim=2, keepdim=True).sqrt()
         signals = signals / rms.clamp(min=MIN_RMS)
         features = [part(signals) for part in self.parts]
-        # A score is the mean of the member's map, in single precision under autocast, too.
-        return [maps[-1].flatten(1).mean(1, dtype=torch.float32) for maps in features], features
+        # In single precision under autocast, too.
+        return [maps[-1].flatten(1).float() for maps in features], features
 
 
 def score_pair(
@@ -178,7 +179,7 @@ def score_pair(
     >>> clean, restored = torch.zeros(2, 1, 4800), torch.ones(2, 1, 4800)
     >>> on_clean, on_restored = score_pair(Discriminators(channels=4), clean, restored)
     >>> len(on_clean), list(on_clean[0].shape)
-    (5, [2])
+    (5, [2, 56])
     """
     scores, _ = discriminators(torch.cat([clean, restored]))
     n_clean = len(clean)
@@ -186,14 +187,14 @@ def score_pair(
 
 
 def mean_score(scores: list[Tensor]) -> Tensor:
-    """One number per item `[B]`, the mean over the ensemble.
+    """One number per item `[B]`, the mean over places, then over the ensemble.
 
     Training draws the scores of clean signals towards 1 and those of restored ones towards 0.
 
-    >>> mean_score([torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])])
+    >>> mean_score([torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[0.5], [0.5]])])
     tensor([0.7500, 0.2500])
     """
-    return torch.stack(scores).mean(0)
+    return torch.stack([score.flatten(1).mean(1) for score in scores]).mean(0)
 
 
 def _normalised(convs: list[nn.Module]) -> nn.ModuleList:

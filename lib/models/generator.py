@@ -17,7 +17,10 @@ from lib.models.waveform import Waveform
 
 ARCHITECTURES = {"spectral": Spectral, "waveform": Waveform}
 # Parameters of a training that describe its generator.
-GENERATOR_PARAMETERS = ("architecture", "channels", "hidden", "condition_on_noisy")
+GENERATOR_PARAMETERS = (
+    *("architecture", "channels", "hidden", "condition_on_noisy"),
+    *("mask_noisy", "gate_pauses"),
+)
 
 
 class GeneratorParameters(Protocol):
@@ -27,6 +30,8 @@ class GeneratorParameters(Protocol):
     channels: int
     hidden: int
     condition_on_noisy: bool
+    mask_noisy: bool
+    gate_pauses: bool
 
 
 def make_generator(
@@ -34,6 +39,8 @@ def make_generator(
     channels: int = 24,
     hidden: int = 256,
     condition_on_noisy: bool = True,
+    mask_noisy: bool = False,
+    gate_pauses: bool = True,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
@@ -42,12 +49,15 @@ def make_generator(
         channels: width of the first layer; measured sizes are in `SIZES` of either module.
         hidden: units of the GRU.
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
+        mask_noisy: of `spectral`: mix the noisy recording into the output, too.
+        gate_pauses: of `spectral`: change nothing where nobody speaks.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
     (480, 480, 2)
     """
-    return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden)
+    masks = (mask_noisy, gate_pauses) if architecture == "spectral" else ()
+    return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, *masks)
 
 
 def build_generator(p: GeneratorParameters) -> nn.Module:

@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from lib.config.renamed import current_names
 from lib.models.generator import GENERATOR_PARAMETERS, make_generator
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "restorer.safetensors"
@@ -47,6 +48,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
         with safe_open(path, "pt") as file:
             # Metadata of safetensors are strings.
             info = {name: json.loads(file.metadata()[name]) for name in ("params", "origin")}
+            info["params"] = current_names(info["params"])
             return {name: file.get_tensor(name) for name in file.keys()}, info
     except (SafetensorError, OSError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: no weights of this project ({type(error).__name__})") from None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lib.deepfilter.grid import HOP_LENGTH, N_FFT, vorbis_window
 from lib.models.causal import CausalConv2d, State, check_hops
 from lib.models.dft import dft, inverse_dft
+from lib.models.gate import pause_gate
 
 # Measured sizes: channels of the first layer, units of the GRU.
 SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}
@@ -44,23 +45,29 @@ def expand(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
     return real * scale, imag * scale
 
 
-def apply_masks(real: Tensor, imag: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-    """`enhanced * (1 + mask_enhanced) + noisy * mask_noisy + residual`, all of them complex.
+def apply_masks(
+    real: Tensor, imag: Tensor, output: Tensor, gate: Tensor | float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """`enhanced + gate * (enhanced * mask_enhanced + noisy * mask_noisy + residual)`, complex.
+
+    With one mask `noisy` is left out.
 
     Shape:
         - real, imag: `[B, C, frames, F]`, of the inputs
-        - output: `[B, 2 C + 2, frames, F]`: the real parts of the masks and of the residual, then
+        - output: `[B, 2 M + 2, frames, F]`: the real parts of `M` masks and of the residual, then
           the imaginary ones
+        - gate: `[B, 1, frames, 1]`
         - restored real, imag: `[B, 1, frames, F]` each
     """
-    n_inputs = real.shape[1]
     output_real, output_imag = output.chunk(2, dim=1)
-    mask_real, residual_real = output_real[:, :n_inputs], output_real[:, n_inputs:]
-    mask_imag, residual_imag = output_imag[:, :n_inputs], output_imag[:, n_inputs:]
-    masked_real = (real * mask_real - imag * mask_imag).sum(1, keepdim=True)
-    masked_imag = (real * mask_imag + imag * mask_real).sum(1, keepdim=True)
-    restored_real = real[:, :1] + (masked_real + residual_real)
-    restored_imag = imag[:, :1] + (masked_imag + residual_imag)
+    mask_real, residual_real = output_real[:, :-1], output_real[:, -1:]
+    mask_imag, residual_imag = output_imag[:, :-1], output_imag[:, -1:]
+    n_masks = mask_real.shape[1]
+    masked_real = real[:, :n_masks] * mask_real - imag[:, :n_masks] * mask_imag
+    masked_imag = real[:, :n_masks] * mask_imag + imag[:, :n_masks] * mask_real
+    masked_real, masked_imag = (x.sum(1, keepdim=True) for x in (masked_real, masked_imag))
+    restored_real = real[:, :1] + gate * (masked_real + residual_real)
+    restored_imag = imag[:, :1] + gate * (masked_imag + residual_imag)
     return restored_real, restored_imag
 
 
@@ -84,10 +91,11 @@ class Upsample(nn.Module):
 
 
 class Spectral(nn.Module):
-    """Complex masks on `enhanced` and `noisy` and a residual, from a U-Net with a GRU.
+    """Complex masks on `enhanced` (and `noisy`) and a residual, from a U-Net with a GRU.
 
     Both inputs are taken to DeepFilterNet3's STFT grid and their magnitudes compressed,
-    `z = |X|^0.3 exp(i arg X)`. There `restored = enhanced * (1 + m_e) + noisy * m_n + r`, and back.
+    `z = |X|^0.3 exp(i arg X)`. There `restored = enhanced + g (enhanced * m_e + noisy * m_n + r)`,
+    and back; the gate `g` is 0 in pauses.
     A new network has masks and a residual near zero. Spectra are in single precision under
     autocast, too.
 
@@ -95,6 +103,9 @@ class Spectral(nn.Module):
         channels: width of the first layer; 24 gives 1.3 million parameters.
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
         hidden: units of the GRU.
+        mask_noisy: have a mask on `noisy`, too. Without it noisy is only heard: no sound of it gets
+            into the output.
+        gate_pauses: change nothing where nobody speaks, see `lib.models.gate`.
 
     Shape:
         - inputs: `[B, 2, T]` (enhanced, noisy), or `[B, 1, T]` without conditioning; `T` a multiple
@@ -105,9 +116,17 @@ class Spectral(nn.Module):
     hop_length = HOP_LENGTH
     delay = N_FFT - HOP_LENGTH
 
-    def __init__(self, channels: int = 24, condition_on_noisy: bool = True, hidden: int = 256):
+    def __init__(
+        self,
+        channels: int = 24,
+        condition_on_noisy: bool = True,
+        hidden: int = 256,
+        mask_noisy: bool = False,
+        gate_pauses: bool = True,
+    ):
         super().__init__()
-        self.arguments = (channels, condition_on_noisy, hidden)
+        self.arguments = (channels, condition_on_noisy, hidden, mask_noisy, gate_pauses)
+        self.gate_pauses = gate_pauses
         self.n_inputs = 2 if condition_on_noisy else 1
         widths = [2 * self.n_inputs, channels, channels * 3 // 2, channels * 2, channels * 8 // 3]
         sizes = list(zip(widths[:-1], widths[1:], STRIDES, strict=True))
@@ -125,7 +144,8 @@ class Spectral(nn.Module):
                 for c_in, c_out, stride in reversed(sizes)
             ]
         )
-        self.head = nn.Conv2d(channels + widths[0], 2 * self.n_inputs + 2, (1, 3), padding=(0, 1))
+        n_masks = self.n_inputs if mask_noisy else 1
+        self.head = nn.Conv2d(channels + widths[0], 2 * n_masks + 2, (1, 3), padding=(0, 1))
         # Start as DeepFilterNet3's output; weights of zero would leave layers without a gradient.
         with torch.no_grad():
             self.head.weight.mul_(3e-3)
@@ -140,9 +160,15 @@ class Spectral(nn.Module):
         """
         check_hops(inputs, self.n_inputs, HOP_LENGTH)
         last_hop, *contexts, hidden, overlap = state or self.start(len(inputs))
+        gate, gate_states = 1.0, []
+        if self.gate_pauses:
+            *contexts, peak = contexts
 
         with torch.autocast(inputs.device.type, enabled=False):
             real, imag, last_hop = self.analysis(inputs.float(), last_hop)
+            if self.gate_pauses:
+                gate, peak = pause_gate(real[:, :1], imag[:, :1], peak)
+                gate_states = [peak]
             real, imag = compress(real, imag)  # [B, C, frames, 481]
         # The network leaves 24 kHz alone: 480 bins divide by the strides.
         spectra = torch.cat([real, imag], dim=1)[..., :-1]  # [B, 2 C, frames, 480]
@@ -165,25 +191,32 @@ class Spectral(nn.Module):
 
         for upsample in self.decoder:
             x = F.silu(upsample(x + skips.pop()))
-        output = self.head(torch.cat([x, spectra.to(x.dtype)], dim=1))  # [B, 2 C + 2, frames, 480]
+        output = self.head(torch.cat([x, spectra.to(x.dtype)], dim=1))  # [B, 2 M + 2, frames, 480]
 
         with torch.autocast(inputs.device.type, enabled=False):
-            output = F.pad(output.float(), (0, 1))  # [B, 2 C + 2, frames, 481]
-            real, imag = expand(*apply_masks(real, imag, output))  # [B, 1, frames, 481]
+            output = F.pad(output.float(), (0, 1))  # [B, 2 M + 2, frames, 481]
+            real, imag = expand(*apply_masks(real, imag, output, gate))  # [B, 1, frames, 481]
             restored, overlap = self.synthesis(real, imag, overlap)
-        return restored, [last_hop, *new_contexts, hidden.transpose(0, 1), overlap]
+        states = [last_hop, *new_contexts, *gate_states, hidden.transpose(0, 1), overlap]
+        return restored, states
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weights of the last layer, at which a training weighs its gradients."""
+        return self.head.weight
 
     def start(self, batch_size: int) -> State:
         """The state of silence before the signal.
 
-        It holds the last hop of the inputs, a context of each layer of the encoder, the GRU's state
-        and the half frame that overlaps the next hop.
+        It holds the last hop of the inputs, a context of each layer of the encoder, the loudest
+        level that the gate knows, the GRU's state and the half frame that overlaps the next hop.
         """
         zeros = self.window.new_zeros
         widths = [conv.conv.in_channels for conv in self.encoder]
         return [
             zeros(batch_size, self.n_inputs, HOP_LENGTH),
             *(zeros(batch_size, width, 1, n) for width, n in zip(widths, N_BINS, strict=True)),
+            *([zeros(batch_size, 1, 1)] if self.gate_pauses else []),
             zeros(batch_size, 1, self.gru.hidden_size),
             zeros(batch_size, 1, HOP_LENGTH),
         ]

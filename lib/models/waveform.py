@@ -114,6 +114,11 @@ class Waveform(nn.Module):
         restored = torch.cat([next(old_states), restored], dim=2)  # [B, 1, 480 + T]
         return restored[:, :, :-HOP_LENGTH], [*new_states, restored[:, :, -HOP_LENGTH:]]
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The weights of the last layer, at which a training weighs its gradients."""
+        return self.head.conv.parametrizations.weight.original1
+
     def start(self, batch_size: int) -> State:
         """The state of silence before the signal.
 

@@ -13,6 +13,7 @@ from pickle import UnpicklingError
 
 import torch
 
+from lib.config.renamed import current_names
 from lib.config.train import Train
 from lib.tracking.run import Run
 from lib.training import old_format
@@ -161,6 +162,8 @@ def read_checkpoint(path: Path) -> dict:
             raise KeyError(saved["format"])
         if not {"learner", "params", "state"} <= set(saved):
             raise KeyError(saved["format"])
+        saved["params"] = current_names(saved["params"])
+        saved["learner"].setdefault("balance", {"norms": None})
     except (LookupError, TypeError, RuntimeError, OSError, UnpicklingError, EOFError) as error:
         raise ValueError(
             f"{path}: not a checkpoint of this project's training ({type(error).__name__})"

@@ -26,11 +26,14 @@ from torch.profiler import record_function
 
 from lib.losses.adversarial import adversarial_loss, discriminator_loss, feature_matching
 from lib.losses.reconstruction import TERMS, ReconstructionLoss
+from lib.losses.target import training_target
 from lib.losses.terms import band_limit
 from lib.losses.weighting import weighted_sum
 from lib.models.discriminators import Discriminators, score_pair
 from lib.models.generator import build_generator, restore_aligned
+from lib.runtime.threads import choose_precision
 from lib.training.average import update_average
+from lib.training.balance import Balance
 from lib.training.distributed import mean_over_processes
 from lib.training.schedule import Schedule
 from lib.training.step import Batch, StepResult
@@ -80,10 +83,13 @@ class Learner:
         self.schedule = Schedule(
             [self.adam_g, self.adam_d], p.lr_schedule, n_steps, p.warmup_steps, p.n_cycles
         )
+        self.balance = Balance(p.gan_share)
         self.device_type = torch.device(device).type
+        self.precision = choose_precision(p.precision, device)
         # A scaler each, so that an overflow on one side leaves the other's scale alone.
         self.scaler_g, self.scaler_d = (
-            torch.amp.GradScaler(self.device_type, enabled=p.precision == "fp16") for _ in range(2)
+            torch.amp.GradScaler(self.device_type, enabled=self.precision == "fp16")
+            for _ in range(2)
         )
         self.lambdas = {name: getattr(p, f"lambda_{name}") for name in (*TERMS, *GAN_TERMS)}
         # A term of weight 0 costs time and changes nothing.
@@ -155,28 +161,39 @@ class Learner:
         if self.p.condition_on_noisy:
             inputs = torch.cat([batch.enhanced, batch.noisy], dim=1)
         with record_function("generator"), self._autocast():
-            restored = restore_aligned(self.wrapped_g, inputs)
+            output = restore_aligned(self.wrapped_g, inputs)
+        # The losses end here, so that their gradients can be weighed before they go on.
+        leaf = output.detach().float().requires_grad_()
         with record_function("losses"):
             # Spectra and losses are in single precision: they stand outside autocast.
-            restored = band_limit(restored.float(), batch.bandwidth_hz)
-            clean = band_limit(batch.clean.float(), batch.bandwidth_hz)
-            terms = self.compare(restored, clean, batch.n_samples, batch.bandwidth_hz)
-        # The sum wants the same names in both, so each group of terms brings its weights.
-        weights = {name: self.lambdas[name] for name in terms}
+            restored, clean, enhanced = (
+                band_limit(signals.float(), batch.bandwidth_hz)
+                for signals in (leaf, batch.clean, batch.enhanced)
+            )
+            target = training_target(clean, enhanced, self.p.target)
+            terms = self.compare(restored, target, enhanced, batch.n_samples, batch.bandwidth_hz)
+            loss = self._weighted_loss(terms, share)
+        gan_loss = None
         if ramp > 0:
             n = self.p.discriminator_segment_length or restored.shape[-1]
             # Both are cut at the same place, since feature matching compares them.
-            restored_part, clean_part = (x[..., start : start + n] for x in (restored, clean))
-            terms |= self._gan_terms(restored_part, clean_part)
-            weights |= {name: ramp * self.lambdas[name] for name in GAN_TERMS}
+            restored_part, target_part = (x[..., start : start + n] for x in (restored, target))
+            gan_terms = self._gan_terms(restored_part, target_part)
+            gan_loss = self._weighted_loss(gan_terms, share)
+            terms |= gan_terms
         with record_function("backward"):
-            self.scaler_g.scale(share * weighted_sum(terms, weights)).backward()
+            last_layer = self.generator.last_layer
+            self.balance.backward(output, leaf, loss, gan_loss, ramp, last_layer)
         if ramp > 0:
             # After the backward pass, and detached: this loss is none of the generator's.
             terms["discriminator"] = self._add_discriminator_gradients(
-                restored_part.detach(), clean_part, share
+                restored_part.detach(), target_part, share
             )
         return {name: term.detach() for name, term in terms.items()}
+
+    def _weighted_loss(self, terms: dict[str, Tensor], share: float) -> Tensor:
+        weights = {name: self.lambdas[name] for name in terms}
+        return self.scaler_g.scale(share * weighted_sum(terms, weights))
 
     def _gan_terms(self, restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """The generator's side of the GAN, without gradients for the discriminators."""
@@ -218,6 +235,7 @@ class Learner:
                 clip_grads_with_norm_(side.network.parameters(), self.p.grad_clip, norm)
                 side.scaler.step(side.optimiser)
             update_average(self.average, self.generator, self.p.ema_decay, self.schedule.position)
+        self.balance.end_step(self.scaler_g.get_scale())
         # Skipped steps count, too: the scaler halves its scale, and the schedule ends on time.
         for side in sides:
             side.scaler.update()
@@ -245,12 +263,13 @@ class Learner:
         return sides
 
     def _parts(self) -> dict:
-        names = "generator average discriminators adam_g adam_d schedule scaler_g scaler_d"
+        names = "generator average discriminators adam_g adam_d schedule balance"
+        names += " scaler_g scaler_d"
         return {name: getattr(self, name) for name in names.split()}
 
     def _autocast(self) -> torch.autocast:
-        precision = self.p.precision
-        return torch.autocast(self.device_type, DTYPES[precision], enabled=precision != "fp32")
+        dtype = DTYPES[self.precision]
+        return torch.autocast(self.device_type, dtype, enabled=self.precision != "fp32")
 
     def _no_sync(self) -> ExitStack:
         """Within it, gradients stay in this process: only the last micro-batch exchanges them."""

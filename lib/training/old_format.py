@@ -2,7 +2,6 @@
 
 import math
 
-from lib.config.renamed import current_names
 from lib.losses.reconstruction import TERMS
 
 OLD_FORMAT = "retimbre training 1"
@@ -28,7 +27,7 @@ def converted(saved: dict) -> dict:
     state["term_sums"] = {OLD_TERMS.get(name, name): x for name, x in state["term_sums"].items()}
     state["history"] = [_converted_record(record) for record in state["history"]]
     kept = {name: value for name, value in saved.items() if name != "place"}
-    return kept | {"state": state, "params": current_names(saved["params"])}
+    return kept | {"state": state}
 
 
 def _converted_record(record: dict) -> dict:

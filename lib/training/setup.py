@@ -46,10 +46,11 @@ def initial_checkpoint(p: Train, run: Run) -> Path | None:
         return None
     source = (run.resumed and run.source_run) or store.find(p.init_run)
     run.source(source)
-    # The epoch that validation found best.
-    path = store.download(source, "checkpoints/best.pt")
+    path = store.download(source, f"checkpoints/{p.init_checkpoint}.pt")
     params = read_checkpoint(path)["params"]
-    names = [*GENERATOR_PARAMETERS, *(DISCRIMINATOR_PARAMETERS if p.init_discriminators else ())]
+    # The gate has no weights.
+    names = [name for name in GENERATOR_PARAMETERS if name != "gate_pauses"]
+    names += DISCRIMINATOR_PARAMETERS if p.init_discriminators else ()
     # Loading would fail as well, but it would name tensors and not the parameter.
     for name in names:
         if getattr(p, name) != params[name]:

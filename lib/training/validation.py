@@ -12,6 +12,7 @@ from lib.config.train import Train
 from lib.corpus import manifest
 from lib.losses.adversarial import adversarial_loss, discriminator_loss, feature_matching
 from lib.losses.reconstruction import ReconstructionLoss
+from lib.losses.target import training_target
 from lib.losses.terms import band_limit
 from lib.metrics import registry, stats
 from lib.metrics.batch import Job, score_all
@@ -105,13 +106,14 @@ class Validation:
         n_samples, bandwidth_hz = lengths_and_bandwidths([row._asdict()], self.device)
         restored = band_limit(output, bandwidth_hz)
         clean = band_limit(self._tensor(pair["clean"]), bandwidth_hz)
-        losses = self.compare(restored, clean, n_samples, bandwidth_hz)
+        enhanced = band_limit(self._tensor(pair["enhanced"]), bandwidth_hz)
+        target = training_target(clean, enhanced, self.p.target)
+        losses = self.compare(restored, target, enhanced, n_samples, bandwidth_hz)
 
         start = max(0, (restored.shape[-1] - self.p.segment_length) // 2)
         middle = slice(start, start + self.p.segment_length)
-        enhanced = band_limit(self._tensor(pair["enhanced"])[..., middle], bandwidth_hz)
         gan_losses, verdicts = discriminate(
-            discriminators, restored[..., middle], enhanced, clean[..., middle]
+            discriminators, restored[..., middle], enhanced[..., middle], target[..., middle]
         )
         values = {f"loss_{name}": loss for name, loss in (losses | gan_losses).items()} | verdicts
         return {name: float(value) for name, value in values.items()}
@@ -122,7 +124,8 @@ class Validation:
         return pd.DataFrame(scores)
 
     def _tensor(self, signal: np.ndarray) -> Tensor:
-        return torch.from_numpy(signal)[None, None].to(self.device)
+        # A copy lies where PyTorch wants it: the last bit of a transform may depend on the place.
+        return torch.tensor(signal, device=self.device)[None, None]
 
 
 def discriminate(
@@ -170,8 +173,10 @@ def selection(
 ) -> dict[str, float]:
     """By what `best.pt` is chosen: the mean of the judges' standardised gains, and each of them.
 
-    A gain is that of restored over enhanced, see `stats.standardised_gain`. A judge without a
-    finite gain is left out of the mean; without any, `valid/selection` is NaN.
+    A gain is that of restored over enhanced, see `stats.standardised_gain`. If a judge finds
+    restored worse than enhanced, its gain alone counts, the lowest one of all judges: no judge
+    pays for the harm that another one hears. A judge without a finite gain is left out; without
+    any, `valid/selection` is NaN.
 
     Args:
         restored, enhanced: scores, a row for each item and a column for each of `names`.
@@ -180,6 +185,10 @@ def selection(
     >>> enhanced = pd.DataFrame({"distillmos": [2.0, 3.0, 4.0], "visqol": [3.5, np.nan, np.nan]})
     >>> selection(enhanced + 0.5, enhanced, ["distillmos", "visqol"])
     {'valid/gain_distillmos': 0.5, 'valid/gain_visqol': nan, 'valid/selection': 0.5}
+    >>> enhanced = pd.DataFrame({"distillmos": [2.0, 3.0, 4.0], "visqol": [2.0, 3.0, 4.0]})
+    >>> worse = selection(enhanced + [2.0, -0.5], enhanced, ["distillmos", "visqol"])
+    >>> worse["valid/gain_distillmos"], worse["valid/selection"]
+    (2.0, -0.5)
     """
     gains = {
         name: stats.standardised_gain(restored[name], enhanced[name], registry.SIGN[name])
@@ -187,4 +196,6 @@ def selection(
     }
     finite = [gain for gain in gains.values() if np.isfinite(gain)]
     record = {f"valid/gain_{name}": gain for name, gain in gains.items()}
-    return record | {"valid/selection": float(np.mean(finite)) if finite else np.nan}
+    harm = min(finite, default=np.nan)
+    value = harm if not harm >= 0 else float(np.mean(finite))
+    return record | {"valid/selection": value}

@@ -1,4 +1,4 @@
-"""Discriminators learn to hear what is missing, and their score is one number per item."""
+"""Discriminators learn to hear what is missing, and they say where."""
 
 import os
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_on_real_pairs_each_scores_clean_above_enhanced_within_200_steps(kinds, 
 @pytest.mark.parametrize("n_samples", [4_800, 4_801, 14_407])
 def test_lengths_that_no_period_divides_are_accepted(n_samples):
     scores, features = Discriminators(KINDS, channels=4)(torch.randn(3, 1, n_samples))
-    assert [tuple(part.shape) for part in scores] == [(3,)] * 7
+    assert len(scores) == 7 and all(len(part) == 3 and part.ndim == 2 for part in scores)
     assert all(torch.isfinite(maps).all() for part in features for maps in part)
 
 
@@ -102,7 +102,7 @@ def test_lengths_that_no_period_divides_are_accepted(n_samples):
 def test_the_level_of_a_signal_does_not_change_its_score():
     torch.manual_seed(0)
     discriminators, x = Discriminators(KINDS, channels=4), 0.1 * torch.randn(2, 1, 4_800)
-    soft, loud = (torch.stack(discriminators(gain * x)[0]) for gain in (0.5, 2.0))
+    soft, loud = (discriminators(gain * x)[0] for gain in (0.5, 2.0))
     torch.testing.assert_close(soft, loud, atol=1e-5, rtol=1e-4)
 
 
@@ -121,7 +121,7 @@ def test_one_batch_of_clean_and_restored_is_two_batches():
     on_clean, on_restored = score_pair(discriminators, clean, restored)
     for scores, signals in ((on_clean, clean), (on_restored, restored)):
         alone, _ = discriminators(signals)
-        torch.testing.assert_close(torch.stack(scores), torch.stack(alone))
+        torch.testing.assert_close(scores, alone)
 
 
 def test_sizes_and_kinds_are_chosen_by_name():

@@ -9,7 +9,10 @@ from safetensors.torch import save_file
 
 from lib.models.pretrained import WEIGHTS, load_weights, weights_info
 
-PARAMS = {"architecture": "spectral", "channels": 8, "hidden": 32, "condition_on_noisy": True}
+PARAMS = {
+    **{"architecture": "spectral", "channels": 8, "hidden": 32},
+    **{"condition_on_noisy": True, "mask_noisy": False, "gate_pauses": True},
+}
 
 
 def test_stored_weights_come_back_in_single_precision(tmp_path):

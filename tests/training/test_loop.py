@@ -8,12 +8,12 @@ import torch
 from training.trainings import (
     RESUMED,
     Recorder,
+    assert_same_history,
     assert_same_networks,
     cut_short,
     run,
     saved_learner,
     settings,
-    timeless,
 )
 
 from lib.corpus.manifest import load_pair
@@ -34,7 +34,7 @@ def test_a_killed_run_goes_on_bit_for_bit_from_any_step(whole, rows, tmp_path, m
     cut_short(settings(**RESUMED), rows, tmp_path, step, monkeypatch)
     history, recorder = run(settings(**RESUMED), rows, tmp_path)
     assert_same_networks(saved_learner(whole[0]), saved_learner(tmp_path))
-    assert timeless(history).equals(timeless(whole[1]))
+    assert_same_history(history, whole[1])
     assert [at for at, _ in recorder.values] == [0, 1, 2, 3]
 
 
@@ -44,7 +44,7 @@ def test_a_run_killed_time_and_again_goes_on_bit_for_bit(whole, rows, tmp_path, 
         cut_short(settings(**RESUMED), rows, tmp_path, step, monkeypatch)
     history, _ = run(settings(**RESUMED), rows, tmp_path)
     assert_same_networks(saved_learner(whole[0]), saved_learner(tmp_path))
-    assert timeless(history).equals(timeless(whole[1]))
+    assert_same_history(history, whole[1])
 
 
 def test_epochs_to_come_begin_with_one_that_is_under_way():
@@ -166,6 +166,8 @@ def test_every_term_architecture_and_kind_of_discriminator_can_be_chosen(rows, t
         lambda_mel=0.5,
         lambda_pesq=1.0,
         lambda_over_attenuation=0.5,
+        lambda_dominant=1.0,
+        lambda_overshoot=1.0,
     )
     history, _ = run(p, rows, tmp_path)
     last = history.iloc[-1].dropna()

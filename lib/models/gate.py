@@ -1,0 +1,45 @@
+"""A gate that is shut where nobody speaks: a restorer that is behind it leaves pauses alone.
+
+It hears DeepFilterNet3's output alone. A frame counts as speech by its level beside the loudest one
+of the last seconds.
+"""
+
+import torch
+from torch import Tensor
+
+from lib.deepfilter.grid import HOP_LENGTH, N_BINS, SAMPLE_RATE
+
+THRESHOLD_DB = -30.0  # re the loudest frame, at which the gate is half open
+WIDTH_DB = 2.0  # from there to 73 % open
+FALL_DB = 2.0 * HOP_LENGTH / SAMPLE_RATE  # of the loudest frame's level per frame: 2 dB a second
+START_DB = -45.0  # its level before any speech, re a full-scale sine at 1 kHz
+FLOOR = 1e-12
+LOUDEST_HZ = 4_000.0  # the weight grows by 6 dB an octave up to here, so that an s counts
+
+
+def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor]:
+    """How far the gate is open in each frame, 0 to 1, and the state behind the last one.
+
+    Shape:
+        - real, imag: `[B, 1, frames, 481]`, spectra in which a full-scale sine has magnitude 1
+        - peak, and the state: `[B, 1, 1]`, level of the loudest frame above `START_DB`, in dB
+        - gate: `[B, 1, frames, 1]`
+
+    >>> real = torch.zeros(1, 1, 3, N_BINS)
+    >>> real[0, 0, :, 20] = torch.tensor([0.1, 0.001, 0.1])  # a sine of 1 kHz, 40 dB down between
+    >>> gate, peak = pause_gate(real, torch.zeros_like(real), torch.zeros(1, 1, 1))
+    >>> [round(value, 2) for value in gate.flatten().tolist()], round(peak.item())
+    ([1.0, 0.01, 1.0], 25)
+    """
+    hz = torch.linspace(0, SAMPLE_RATE / 2, N_BINS, device=real.device)
+    weights = (hz.clamp(max=LOUDEST_HZ) / 1_000).square()
+    power = ((real.square() + imag.square()) * weights).sum(3)  # [B, 1, frames]
+    level = 10 * torch.log10(power + FLOOR) - START_DB
+    if torch.onnx.is_in_onnx_export():  # of a single frame
+        peaks = torch.maximum(level, peak - FALL_DB)
+    else:
+        # A line that falls is flat in this frame of reference.
+        rise = FALL_DB * torch.arange(1, level.shape[2] + 1, device=level.device)
+        peaks = torch.cummax(torch.cat([peak, level + rise], dim=2), dim=2).values[..., 1:] - rise
+    gate = torch.sigmoid((level - peaks - THRESHOLD_DB) / WIDTH_DB)
+    return gate[..., None], peaks[..., -1:]
