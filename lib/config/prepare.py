@@ -63,6 +63,9 @@ class Prepare(Parameters):
     from noise louder than the voice to noise that is just disturbing."""
     p_clean: Share = 0.0
     """Probability of no noise: noisy is clean in its room, and there is nothing to restore."""
+    p_noise_alone: Share = 0.0
+    """Probability of noise without speech, whose target is silence. In training and validation
+    alone."""
     p_second_noise: Share = 0.1
     """Probability of a second noise, 0 to 10 dB below the first."""
     p_reverb: Share = 0.3
@@ -89,6 +92,11 @@ class Prepare(Parameters):
     """Training utterances are played faster by a factor, pitch and formants included: other voices.
     This is the lowest one."""
     speed_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """The highest such factor."""
+    formant_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    """The formants of training utterances are moved by a factor, pitch and length stay: shorter and
+    longer vocal tracts. This is the lowest one."""
+    formant_max: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """The highest such factor."""
     scale_min: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Lowest peak of noisy; full scale is 1. Default: 26 dB below full scale."""
@@ -152,7 +160,12 @@ class Prepare(Parameters):
                 f" or at least segment_length = {self.segment_length},"
                 " since training cuts its segments from what is saved"
             )
-        for name in ("scale", "speed"):
+        if self.p_clean + self.p_noise_alone > 1:
+            raise ValueError(
+                f"p_clean = {self.p_clean} and p_noise_alone = {self.p_noise_alone}:"
+                " expected a sum of at most 1"
+            )
+        for name in ("scale", "speed", "formant"):
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low > high:
                 raise ValueError(f"{name}_min = {low}: expected at most {name}_max = {high}")

@@ -18,8 +18,9 @@ from lib.corpus.codecs import CODECS
 
 CLIP_DB = (1.0, 12.0)  # how far below the peak a recorder clips, if it clips
 N_NUMBERS = 14  # random numbers of a row: ten for values, four that turn faults on
-# Numbers that follow: of the speed, the equaliser, the codec, and whether there is noise at all.
-N_MORE_NUMBERS = 1 + equaliser.N_NUMBERS + 1 + 3
+# Numbers that follow: of the speed, the equaliser, the codec, three that turn these on and say
+# whether there are speech and noise, and that of the formants.
+N_MORE_NUMBERS = 1 + equaliser.N_NUMBERS + 1 + 3 + 1
 NO_NOISE = {
     "snr_db": float("nan"),
     "noise_path": "",
@@ -28,6 +29,7 @@ NO_NOISE = {
     "second_noise_offset": 0,
     "second_noise_db": 0.0,
 }
+NO_SPEECH = {"snr_db": mix.NOISE_ALONE_DB, "rir": "", "early": 0, "speed": 1.0, "formant": 1.0}
 
 
 def name_columns(p: Prepare, split: str, speaker: str, path: str, item: int) -> dict:
@@ -54,19 +56,20 @@ def mixture_columns(
     noises: list[str],
     rooms: list[str],
     n_samples: dict[str, int],
-    training: bool = True,
+    split: str = "train",
     snr_db: float | None = None,
 ) -> dict:
     """What one utterance meets in one item: SNR, level, noises, room, faults of the recorder.
 
-    A training item may also be played faster and have an equaliser.
+    A training item may also be played faster, have its formants moved and have an equaliser. A
+    training or validation item may be noise without speech.
 
     Args:
         path: of the utterance, below `speech_dir`.
         item: number of the mixture of this utterance.
         noises, rooms: paths that may be drawn; without rooms there is none.
         n_samples: length of each noise at 48 kHz.
-        training: whether it is a training item.
+        split: of the item.
         snr_db: of a test of fixed size, instead of what is drawn; NaN: no noise.
     """
     rng = np.random.default_rng([p.seed, zlib.crc32(path.encode()), item])
@@ -106,17 +109,22 @@ def mixture_columns(
     row["speed"] = uniform(p.speed_min, p.speed_max)
     row["equaliser"] = equaliser.draw([next(numbers) for _ in range(equaliser.N_NUMBERS)])
     row["codec"] = pick(list(CODECS))
-    if not training:
-        row["speed"] = 1.0
-    if next(numbers) >= p.p_equalise or not training:
+    if next(numbers) >= p.p_equalise or split != "train":
         row["equaliser"] = ""
     if next(numbers) >= p.p_codec:
         row["codec"] = ""
-    is_clean = next(numbers) < p.p_clean
+    # One number for both: no item is without speech and without noise.
+    number = next(numbers)
+    is_clean, is_noise = number < p.p_clean, number >= 1 - p.p_noise_alone
+    row["formant"] = uniform(p.formant_min, p.formant_max)
+    if split != "train":
+        row |= {"speed": 1.0, "formant": 1.0}
     if snr_db is not None:
         row["snr_db"], is_clean = snr_db, math.isnan(snr_db)
     if is_clean:
         row |= NO_NOISE
+    if is_noise and split != "test":
+        row |= NO_SPEECH
     return row
 
 

@@ -21,7 +21,7 @@ TEXT_COLUMNS = (
 ).split()
 # Columns that a manifest's file lacks if all its rows have these values. So corpora that were
 # prepared before these columns existed are the same ones, and keep their hash.
-OPTIONAL = {"parts": "", "speed": 1.0, "equaliser": "", "codec": ""}
+OPTIONAL = {"parts": "", "speed": 1.0, "equaliser": "", "codec": "", "formant": 1.0}
 
 
 def corpus_folder(corpus: str) -> Path:

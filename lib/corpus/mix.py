@@ -19,6 +19,7 @@ ACTIVE_DB = 40.0  # a frame is active if it is within this of the loudest frame
 SILENT_DB = -140.0  # RMS re 1; below it no level can be set
 HEADROOM = 0.99  # highest peak of the target
 SECOND_NOISE_DB = (-10.0, 0.0)  # level of a second noise re the first
+NOISE_ALONE_DB = -np.inf  # SNR of noise without speech, whose target is silence
 
 
 class Mixture(NamedTuple):
@@ -49,9 +50,10 @@ def mix(
     """Put speech into a room, into noise and through a recorder.
 
     Args:
-        clean: dry speech `[T]`.
+        clean: dry speech `[T]`; with noise alone its length counts.
         noise: `[T]`, of the same length; None: there is none, and `snr_db` means nothing.
-        snr_db: level of the (reverberant) speech over the noise, both where speech is active.
+        snr_db: level of the (reverberant) speech over the noise, both where speech is active;
+            `NOISE_ALONE_DB`: there is no speech.
         scale: peak of `noisy`, in (0, 1]; all parts get the same gain. The peak is lower where
             the target would exceed full scale.
         rir: impulse response that starts with its direct path (see `direct_path`); None: no room.
@@ -62,7 +64,8 @@ def mix(
         codec: of `codecs.CODECS`, through which the recording goes. Empty: none.
 
     Raises:
-        ValueError: lengths differ, or speech or noise is silent where speech should be active.
+        ValueError: lengths differ, or speech or noise is silent where speech should be active, or
+            noise that is alone is silent.
 
     >>> t = np.arange(48_000) / 48_000
     >>> mixture = mix(np.sin(2 * np.pi * 440 * t), np.cos(2 * np.pi * 333 * t), 6.0, 0.5)
@@ -75,6 +78,8 @@ def mix(
         raise ValueError(
             f"clean has {len(clean)} samples, noise {len(noise)}: expected equal lengths"
         )
+    if snr_db == NOISE_ALONE_DB:
+        clean, rir = np.zeros_like(clean), None
     speech, target = clean, clean
     if rir is not None:
         speech = fftconvolve(clean, rir)[: len(clean)]
@@ -86,7 +91,9 @@ def mix(
     if codec:
         recorded = codecs.through(clip(recorded, ceiling), codec)
         ceiling = np.abs(recorded).max()
-    gain = min(scale / ceiling, HEADROOM / np.abs(target).max())
+    gain = scale / ceiling
+    if target.any():
+        gain = min(gain, HEADROOM / np.abs(target).max())
     speech, noise, target, recorded = (
         np.float32(gain) * part.astype(np.float32) for part in (speech, noise, target, recorded)
     )
@@ -99,6 +106,10 @@ def mix(
 
 def _at_snr(speech: np.ndarray, noise: np.ndarray | None, snr_db: float) -> np.ndarray:
     """The noise at its level; silence where there is none."""
+    if snr_db == NOISE_ALONE_DB:
+        if noise is None or 20 * np.log10(_rms(noise) + 1e-12) < SILENT_DB:
+            raise ValueError("noise that is alone is silent")
+        return noise
     speech_db, noise_db = active_levels_db(speech, speech if noise is None else noise)
     if speech_db < SILENT_DB:
         raise ValueError(f"speech is silent ({speech_db:.0f} dB)")

@@ -8,7 +8,7 @@ from cachetools import LRUCache, cached
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
-from lib.corpus import mix
+from lib.corpus import formants, mix
 from lib.corpus.equaliser import equalise
 from lib.corpus.impulse_responses import direct_path, t60
 from lib.corpus.sources import Sources
@@ -30,7 +30,8 @@ def mix_row(row: Any, folders: Sources) -> mix.Mixture:
     """
     clean = files.read(folders.speech / row.clean_path, SAMPLE_RATE)
     # Played faster: resampled as if it had been recorded at another rate.
-    clean = equalise(files.resample(clean, row.speed * SAMPLE_RATE, SAMPLE_RATE), row.equaliser)
+    clean = files.resample(clean, row.speed * SAMPLE_RATE, SAMPLE_RATE)
+    clean = equalise(formants.shift(clean, row.formant), row.equaliser)
     noise = None
     if row.noise_path:
         noise = _noise(folders, row.noise_path, row.noise_offset, len(clean))

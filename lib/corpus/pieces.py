@@ -72,8 +72,11 @@ def faults(piece: dict[str, np.ndarray], row: dict) -> str:
     reasons = []
     if not _equal_lengths(piece):
         reasons.append("lengths differ")
-    if np.abs(clean).max() < levels.SILENT_PEAK:
-        reasons.append("clean is silent")
+    # Noise alone has a silent target, and DeepFilterNet3 may leave nothing of it.
+    noise_alone = row.get("snr_db") == mix.NOISE_ALONE_DB
+    name, heard = ("noisy", noisy) if noise_alone else ("clean", clean)
+    if np.abs(heard).max() < levels.SILENT_PEAK:
+        reasons.append(f"{name} is silent")
     if row["clipped_clean"] > survey.MAX_CLIPPED_SHARE:
         reasons.append(f"{row['clipped_clean']:.1%} of clean is clipped")
     # A pair that was mixed without noise is clean on purpose.
@@ -82,7 +85,7 @@ def faults(piece: dict[str, np.ndarray], row: dict) -> str:
         reasons.append(f"noisy is clean (SI-SDR {row['si_sdr_noisy_db']:.0f} dB)")
     if np.array_equal(noisy, enhanced):
         reasons.append("DeepFilterNet3 changed nothing")
-    if np.abs(enhanced).max() < levels.SILENT_PEAK:
+    if np.abs(enhanced).max() < levels.SILENT_PEAK and not noise_alone:
         reasons.append("DeepFilterNet3 left nothing over")
     lag = row["df_lag"] if row["df_lag_confidence"] >= align.MIN_CONFIDENCE else 0
     if abs(lag) > MAX_DF_LAG:

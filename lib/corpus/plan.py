@@ -26,8 +26,8 @@ NOT_IDENTITY = frozenset(
 )
 # Parameters that came later: a corpus of before has none of them, and is that of their defaults.
 OPTIONAL = frozenset(
-    "join_below p_clean p_codec p_equalise speed_min speed_max holdout_rooms n_test n_test_clean"
-    " test_snr_db".split()
+    "join_below p_clean p_noise_alone p_codec p_equalise speed_min speed_max formant_min"
+    " formant_max holdout_rooms n_test n_test_clean test_snr_db".split()
 )
 
 
@@ -127,7 +127,7 @@ def _mixed_rows(p: Prepare, folders: Sources) -> tuple[list[dict], pd.DataFrame]
         file = by_path[path]
         choices = noises[file.split], room_paths.get(file.split, []), n_samples
         row = name_columns(p, file.split, file.speaker, path, item)
-        row |= mixture_columns(p, path, item, *choices, file.split == "train", snr_db)
+        row |= mixture_columns(p, path, item, *choices, file.split, snr_db)
         rows.append(row | {"parts": file.parts, "duration": file.duration / row["speed"]})
     return rows, files
 

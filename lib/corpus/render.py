@@ -18,7 +18,7 @@ from lib.audio import align
 from lib.audio.bandwidth import bandwidth_hz
 from lib.audio.files import SAMPLE_RATE, AudioError
 from lib.config.prepare import Prepare
-from lib.corpus import sources
+from lib.corpus import mix, sources
 from lib.corpus.aligned_pair import align_pair
 from lib.corpus.manifest import (
     OPTIONAL,
@@ -163,7 +163,7 @@ def _render_batch(root: Path, rows: pd.DataFrame, folders: Sources, settings: di
             common = _common_columns(row, settings, measured)
             common |= {"df_lag": df_lag.samples, "df_lag_confidence": df_lag.confidence}
             common |= {"room_lag": room_lag.samples, "room_lag_confidence": room_lag.confidence}
-            common["bandwidth_hz"] = bandwidth_hz(pair["clean"], SAMPLE_RATE)
+            common["bandwidth_hz"] = _target_bandwidth_hz(pair["clean"], common["snr_db"])
             manifest_rows += save_pieces(root, row.id, pair | {"enhanced": output}, common)
     table = pd.DataFrame(manifest_rows)
     content = without_unused(table).to_csv(index=False)
@@ -193,6 +193,14 @@ def _read_pair(row: Any, folders: Sources, settings: dict) -> tuple[dict[str, np
     if not (np.isfinite(pair.noisy).all() and np.isfinite(pair.clean).all()):
         raise ValueError("the pair holds NaN or infinite samples")
     return {"clean": pair.clean, "noisy": pair.noisy}, measured
+
+
+def _target_bandwidth_hz(clean: np.ndarray, snr_db: float) -> float:
+    """The highest frequency up to which clean is a target."""
+    # Silence is one at all frequencies, though a recording of silence has no bandwidth.
+    if snr_db == mix.NOISE_ALONE_DB:
+        return SAMPLE_RATE / 2
+    return bandwidth_hz(clean, SAMPLE_RATE)
 
 
 def _common_columns(row: Any, settings: dict, measured: dict) -> dict:

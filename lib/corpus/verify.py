@@ -32,13 +32,14 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
     Columns:
         id, split, snr_db: as claimed by the manifest.
         achieved_snr_db: speech, which is mixed again alone, against saved noisy minus that speech.
-            NaN for recorded pairs, without noise, for pieces of an utterance, and where sources are
-            gone.
+            NaN for recorded pairs, without noise or speech, for pieces of an utterance, and where
+            sources are gone.
         snr_error_db: achieved minus claimed.
         df_lag_ms, room_lag_ms: of enhanced behind noisy, of noisy behind clean (the travel time of
             the direct sound was removed), and their confidences.
         level_clean_db (dBFS), clipped_noisy (share), the peaks of the three signals.
-        problem: unequal lengths, clipped, identical or empty signals; "" if there is none.
+        problem: unequal lengths, clipped, identical or empty signals, noise alone whose clean is
+            not silent; "" if there is none.
     """
     folders = stored_sources(corpus)
     rows = manifest[manifest.verdict == "ok"]
@@ -63,7 +64,7 @@ def gate_misses(
     Args:
         max_lag_ms, max_room_lag_ms: of DeepFilterNet3 and of the room, to either side.
         max_snr_error_db: difference of achieved and claimed SNR.
-        min_level_db: of clean, dBFS.
+        min_level_db: of clean, dBFS; that of noise alone is silent.
     """
     lines = [[problem] if problem else [] for problem in table.problem]
 
@@ -78,13 +79,18 @@ def gate_misses(
     miss(late, "room_lag_ms", "noisy {:.2f} ms behind clean".format)
     off = table.snr_error_db.abs() > max_snr_error_db
     miss(off, "snr_error_db", "SNR off by {:+.2f} dB".format)
-    miss(table.level_clean_db < min_level_db, "level_clean_db", "clean at {:.1f} dBFS".format)
+    faint = (table.level_clean_db < min_level_db) & (table.snr_db != mix.NOISE_ALONE_DB)
+    miss(faint, "level_clean_db", "clean at {:.1f} dBFS".format)
     return pd.Series([", ".join(line) for line in lines], table.index, table.problem.dtype)
 
 
 def unsure_lags(table: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of `measure` with a lag of low confidence: heavy noise, or little speech."""
-    return table[~(_sure(table, "df") & _sure(table, "room"))]
+    """The pairs of `measure` with a lag of low confidence: heavy noise, or little speech.
+
+    Noise alone is not among them: there is no speech that could be late.
+    """
+    unsure = ~(_sure(table, "df") & _sure(table, "room"))
+    return table[unsure & (table.snr_db != mix.NOISE_ALONE_DB)]
 
 
 def _sure(table: pd.DataFrame, which: str) -> pd.Series:
@@ -103,8 +109,7 @@ def _measure_row(corpus: str, row: Any, folders: Sources) -> dict:
     lengths = {name: len(signal) for name, signal in signals.items()}
     if set(lengths.values()) != {row.n_samples}:
         return result | {"problem": f"lengths {lengths}, the manifest says {row.n_samples}"}
-    mixed_clean = row.noise_path == row.noisy_path == ""
-    result["problem"] = ", ".join(_problems(signals, peaks, mixed_clean))
+    result["problem"] = ", ".join(_problems(signals, peaks, row))
     df_lag, room_lag = align.lags([enhanced, noisy], [noisy, clean])
     for name, lag in (("df", df_lag), ("room", room_lag)):
         result[f"{name}_lag_ms"] = 1000 * lag.samples / SAMPLE_RATE
@@ -114,14 +119,17 @@ def _measure_row(corpus: str, row: Any, folders: Sources) -> dict:
     return result
 
 
-def _problems(
-    signals: dict[str, np.ndarray], peaks: dict[str, float], mixed_clean: bool
-) -> list[str]:
-    problems = [f"{name} is empty" for name in signals if peaks[name] < levels.SILENT_PEAK]
+def _problems(signals: dict[str, np.ndarray], peaks: dict[str, float], row: Any) -> list[str]:
+    noise_alone = row.snr_db == mix.NOISE_ALONE_DB
+    heard = ["noisy"] if noise_alone else SIGNALS
+    problems = [f"{name} is empty" for name in heard if peaks[name] < levels.SILENT_PEAK]
+    if noise_alone and peaks["clean"] > 0:
+        problems.append("clean of noise alone is not silent")
     problems += [f"{name} is clipped" for name in signals if peaks[name] >= 1.0]
     clean, noisy, enhanced = (signals[name] for name in SIGNALS)
     if np.array_equal(noisy, enhanced):
         problems.append("DeepFilterNet3 changed nothing")
+    mixed_clean = row.noise_path == row.noisy_path == ""
     if si_sdr_db(noisy, clean) > IDENTICAL_SI_SDR_DB and not mixed_clean:
         problems.append("noisy is clean")
     return problems
@@ -129,7 +137,7 @@ def _problems(
 
 def _achieved_snr_db(row: Any, noisy: np.ndarray, folders: Sources) -> float:
     """SNR of the saved file; the faults of a recorder do not count as noise."""
-    if row.noisy_path or not row.noise_path:
+    if row.noisy_path or not row.noise_path or row.snr_db == mix.NOISE_ALONE_DB:
         return np.nan
     try:
         mixture = mix_row(row, folders)

@@ -33,10 +33,16 @@ class Conditions(NamedTuple):
     p_clip: float = 0.0
     p_codec: float = 0.0
     p_equalise: float = 0.0
+    p_noise_alone: float = 0.0
+    formant_min: float = 1.0
+    formant_max: float = 1.0
 
 
 class Drawn(NamedTuple):
-    """The conditions of one item; `rir`, `equaliser`, `codec` may be empty, numbers 0: none."""
+    """The conditions of one item; `rir`, `equaliser`, `codec` may be empty, numbers 0: none.
+
+    clean: no noise. noise_alone: no speech. formant: the factor by which formants move.
+    """
 
     clean: bool = False
     rir: str = ""
@@ -45,6 +51,8 @@ class Drawn(NamedTuple):
     lowpass_hz: float = 0.0
     clip_db: float = 0.0
     codec: str = ""
+    noise_alone: bool = False
+    formant: float = 1.0
 
     def room(self) -> np.ndarray | None:
         """The room's response at 48 kHz from its direct path on."""
@@ -60,19 +68,22 @@ def draw(conditions: Conditions, rng: np.random.Generator) -> Drawn:
 
     All numbers are drawn, used or not: so a share changes no other number.
 
-    >>> draw(Conditions(), np.random.default_rng(0))
-    Drawn(clean=False, rir='', early=0, equaliser='', lowpass_hz=0.0, clip_db=0.0, codec='')
+    >>> draw(Conditions(), np.random.default_rng(0)) == Drawn()
+    True
     >>> draw(Conditions(p_clip=1.0, p_codec=1.0), np.random.default_rng(0)).codec
     'vorbis_60k'
     """
     shares = rng.random(6)
     choices = rng.random(4)
     bands = rng.random(equaliser.N_NUMBERS)
+    formant = float(rng.uniform(conditions.formant_min, conditions.formant_max))
 
     def pick(among: tuple, number: float):
         return among[int(number * len(among))]
 
-    drawn = {"clean": bool(shares[0] < conditions.p_clean)}
+    # One number for both: no item is without speech and without noise.
+    drawn = {"clean": bool(shares[0] < conditions.p_clean), "formant": formant}
+    drawn["noise_alone"] = bool(shares[0] >= 1 - conditions.p_noise_alone)
     if conditions.rooms and shares[1] < conditions.p_reverb:
         drawn |= {"rir": str(pick(conditions.rooms, choices[0])), "early": conditions.early}
     if shares[2] < conditions.p_equalise:
@@ -83,6 +94,8 @@ def draw(conditions: Conditions, rng: np.random.Generator) -> Drawn:
         drawn["clip_db"] = float(CLIP_DB[0] + (CLIP_DB[1] - CLIP_DB[0]) * choices[2])
     if shares[5] < conditions.p_codec:
         drawn["codec"] = pick(tuple(CODECS), choices[3])
+    if drawn["noise_alone"]:
+        drawn |= {"rir": "", "early": 0, "formant": 1.0}
     return Drawn(**drawn)
 
 

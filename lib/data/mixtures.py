@@ -10,9 +10,9 @@ from torch.utils.data import Dataset
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
-from lib.corpus import mix
+from lib.corpus import formants, mix
 from lib.corpus.equaliser import equalise
-from lib.data.conditions import Conditions, draw
+from lib.data.conditions import Conditions, Drawn, draw
 from lib.data.sampling import epoch_and_index
 
 NYQUIST_HZ = SAMPLE_RATE / 2
@@ -39,13 +39,13 @@ class Mixtures(Dataset):
             pitch included: other voices.
         p_second_noise: probability of a second noise, 0 to 10 dB below the first.
         bandwidth_hz: highest frequency that a speech file holds, by its path; 24 kHz for the rest.
-        conditions: rooms, equalisers, faults of the recorder, items without noise. They are drawn
-            with numbers of their own: no other draw depends on them.
+        conditions: rooms, formants, equalisers, faults of the recorder, items without noise or
+            without speech. They are drawn with numbers of their own: no other draw depends on them.
 
     Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`, which never holds
-        audio: idx, id (its path), snr (dB; NaN: no noise), scale, clean_path, noise_path,
-        clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir, equaliser, lowpass_hz,
-        clip_db, codec.
+        audio: idx, id (its path), snr (dB; NaN: no noise, -inf: noise alone), scale, clean_path,
+        noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir, equaliser,
+        lowpass_hz, clip_db, codec, formant.
 
     Raises:
         ValueError: there is no speech or no noise, or a file has another rate than 48 kHz.
@@ -93,6 +93,8 @@ class Mixtures(Dataset):
         scale = float(rng.uniform(*self.scale))
         speed = float(rng.uniform(*self.speed))
         drawn = draw(self.conditions, np.random.default_rng([self.seed, epoch, index, 1]))
+        if drawn.noise_alone:
+            snr_db = mix.NOISE_ALONE_DB
         whole = int(self.n_samples[path] / speed)
         n_samples = min(self.length or whole, whole)
         n_read = int(n_samples * speed)
@@ -107,7 +109,7 @@ class Mixtures(Dataset):
                     second = self._cut_noise(second_path, n_samples, rng)
                     noise = mix.add_noise(noise, second, float(rng.uniform(*mix.SECOND_NOISE_DB)))
                 mixture = mix.mix(
-                    equalise(clean, drawn.equaliser),
+                    equalise(formants.shift(clean, drawn.formant), drawn.equaliser),
                     None if drawn.clean else equalise(noise, drawn.equaliser),
                     snr_db,
                     scale,
@@ -140,19 +142,23 @@ class Mixtures(Dataset):
             "noisy_len": n_samples,
             "start": start,
             "speed": speed,
-            "bandwidth_hz": min(self._bandwidth_hz(path, speed), drawn.room_bandwidth_hz()),
+            "bandwidth_hz": self._bandwidth_hz(path, speed, drawn),
             "rir": drawn.rir,
             "equaliser": drawn.equaliser,
             "lowpass_hz": drawn.lowpass_hz,
             "clip_db": drawn.clip_db,
             "codec": drawn.codec,
+            "formant": drawn.formant,
         }
         return noisy, clean, clean.square().mean().sqrt(), meta
 
-    def _bandwidth_hz(self, path: Path, speed: float) -> float:
+    def _bandwidth_hz(self, path: Path, speed: float, drawn: Drawn) -> float:
         """What a file holds when it is played at `speed`; the resampler then takes the top."""
+        if drawn.noise_alone:  # silence is a target at all frequencies
+            return NYQUIST_HZ
         highest = PASSBAND * NYQUIST_HZ if speed > 1 else NYQUIST_HZ
-        return min(speed * self.bandwidth_hz.get(path, NYQUIST_HZ), highest)
+        held = speed * self.bandwidth_hz.get(path, NYQUIST_HZ)
+        return min(held, highest, drawn.room_bandwidth_hz())
 
     def _cut_noise(self, path: Path, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """A random cut of a noise file; one that is too short is repeated."""

@@ -11,6 +11,10 @@ def test_values_that_do_not_go_together_are_both_shown():
     assert "24000" in line and "48000" in line
     (line,) = refusal(Prepare, scale_min=0.5, scale_max=0.4)
     assert "0.5" in line and "0.4" in line
+    (line,) = refusal(Prepare, p_clean=0.7, p_noise_alone=0.4)
+    assert "p_clean = 0.7 and p_noise_alone = 0.4: expected a sum of at most 1" in line
+    (line,) = refusal(Prepare, formant_min=1.2, formant_max=1.1)
+    assert "formant_min = 1.2: expected at most formant_max = 1.1" in line
     (line,) = refusal(Prepare, speed_min=1.2, speed_max=1.1)
     assert "1.2" in line and "1.1" in line
     (line,) = refusal(Prepare, n_test_clean=30)

@@ -28,13 +28,19 @@ def test_later_conditions_change_no_number_of_before():
     after = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1, **options)
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ["speed", "equaliser", "codec"]
+    last = row(p_second_noise=1, p_reverb=1, p_lowpass=1, p_clip=1, formant_min=0.9, **options)
+    assert [name for name in after if after[name] != last[name]] == ["formant"]
+    assert 0.9 <= last["formant"] <= 1.0
     assert 0.8 <= after["speed"] <= 1.2 and after["codec"] in CODECS
 
 
 def test_voices_are_changed_in_training_alone():
-    options = build(Prepare, {"p_codec": 1, "p_equalise": 1, "speed_min": 0.8, "speed_max": 0.9})
-    tested = mixture_columns(options, "s.wav", 0, NOISES, [], LENGTHS, training=False)
-    assert tested["speed"] == 1.0 and tested["equaliser"] == "" and tested["codec"]
+    options = {"p_codec": 1, "p_equalise": 1, "speed_min": 0.8, "speed_max": 0.9}
+    options = build(Prepare, options | {"formant_min": 0.8, "formant_max": 0.9})
+    for split in ("valid", "test"):
+        other = mixture_columns(options, "s.wav", 0, NOISES, [], LENGTHS, split)
+        assert other["speed"] == other["formant"] == 1.0
+        assert other["equaliser"] == "" and other["codec"]
 
 
 def test_a_clean_row_has_no_noise_and_a_fixed_snr_counts():
@@ -46,6 +52,30 @@ def test_a_clean_row_has_no_noise_and_a_fixed_snr_counts():
     assert fixed["snr_db"] == 7.5 and fixed["noise_path"]
     none = mixture_columns(Prepare(), "s.wav", 0, NOISES, [], LENGTHS, snr_db=float("nan"))
     assert np.isnan(none["snr_db"]) and not none["noise_path"]
+
+
+def test_noise_alone_has_no_speech_and_is_never_tested():
+    options = {"p_reverb": 1, "p_second_noise": 1, "p_noise_alone": 1.0, "p_equalise": 1}
+    alone = row(**options, speed_max=2.0, formant_max=2.0)
+    assert alone["snr_db"] == -np.inf and alone["noise_path"] and alone["second_noise_path"]
+    assert (alone["rir"], alone["early"], alone["speed"], alone["formant"]) == ("", 0, 1.0, 1.0)
+    spoken = row(**options | {"p_noise_alone": 0})
+    same = ["scale", "noise_path", "noise_offset", "second_noise_db", "equaliser", "codec"]
+    assert [alone[name] for name in same] == [spoken[name] for name in same]
+    p = build(Prepare, options)
+    snr_db = {
+        split: mixture_columns(p, "s.wav", 0, NOISES, [], LENGTHS, split)["snr_db"]
+        for split in ("train", "valid", "test")
+    }
+    assert snr_db == {"train": -np.inf, "valid": -np.inf, "test": spoken["snr_db"]}
+
+
+def test_shares_of_no_noise_and_of_no_speech_are_both_exact():
+    rows = [row(item=i, p_clean=0.2, p_noise_alone=0.3) for i in range(2_000)]
+    snr_db = np.array([each["snr_db"] for each in rows])
+    assert np.isnan(snr_db).mean() == np.mean([each["noise_path"] == "" for each in rows])
+    assert abs(np.isnan(snr_db).mean() - 0.2) < 0.03
+    assert abs((snr_db == -np.inf).mean() - 0.3) < 0.03
 
 
 def test_known_numbers_of_one_row():
@@ -66,6 +96,7 @@ def test_known_numbers_of_one_row():
         "speed": 1.0,
         "equaliser": "",
         "codec": "",
+        "formant": 1.0,
     }
     assert list(drawn.items()) == list(expected.items())  # in this order of columns, too
 

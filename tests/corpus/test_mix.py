@@ -117,6 +117,20 @@ def test_a_clipped_recording_is_flat_at_its_peak_and_true_below(voice, noise):
     assert levels.clipped_share(mixed.noisy) > 0 == levels.clipped_share(mixed.clean)
 
 
+def test_noise_alone_has_its_peak_at_the_scale_and_a_silent_target(voice):
+    noise = np.random.default_rng(0).standard_normal(len(voice)).astype(np.float32)
+    rir = np.repeat(np.float32([1.0, 0.1]), [1, 9])
+    mixed = mix.mix(voice, noise, mix.NOISE_ALONE_DB, 0.3, rir, early=5)
+    assert not mixed.clean.any() and not mixed.speech.any()
+    assert np.abs(mixed.noisy).max() == pytest.approx(0.3, rel=1e-6)
+    np.testing.assert_allclose(mixed.noisy, noise * (0.3 / np.abs(noise).max()), atol=1e-6)
+    clipped = mix.mix(voice, noise, mix.NOISE_ALONE_DB, 0.3, clip_db=6.0, codec="opus_35k")
+    assert np.abs(clipped.noisy).max() == pytest.approx(0.3, rel=1e-6) and not clipped.clean.any()
+    for silent in (0 * noise, None):
+        with pytest.raises(ValueError, match="noise that is alone is silent"):
+            mix.mix(voice, silent, mix.NOISE_ALONE_DB, 0.3)
+
+
 def test_without_noise_noisy_is_clean_in_its_room(voice):
     rir = np.zeros(4_800, np.float32)
     rir[[0, 3_000]] = 1.0, 0.5

@@ -57,6 +57,13 @@ def test_each_fault_has_its_reason(change, expected):
     assert expected in text and bool(text) == bool(expected)
 
 
+def test_noise_alone_may_be_silent_in_clean_and_enhanced_but_not_in_noisy():
+    alone = {"snr_db": -np.inf, "clean": 0 * CLEAN}
+    assert reason(**alone) == reason(**alone, enhanced=0 * CLEAN) == ""
+    assert "noisy is silent" in reason(**alone, noisy=1e-5 * NOISY)
+    assert "DeepFilterNet3 changed nothing" in reason(**alone, enhanced=NOISY)
+
+
 def test_a_pair_that_was_mixed_without_noise_may_be_clean():
     assert reason(noisy=CLEAN, noise_path="", noisy_path="") == ""
     assert "noisy is clean" in reason(noisy=CLEAN, noise_path="", noisy_path="recorded.wav")

@@ -157,11 +157,26 @@ def test_speed_changes_the_length_of_a_row(root):
 def test_a_corpus_of_before_is_the_one_of_the_defaults(root):
     """Its settings have no word of later parameters, and its rows no columns of them."""
     settings = draw(root).settings
-    assert not {"join_below", "p_clean", "p_codec", "n_test", "holdout_rooms"} & set(settings)
+    later = "join_below p_clean p_noise_alone p_codec formant_max n_test holdout_rooms".split()
+    assert not set(later) & set(settings)
     assert draw(root, p_codec=0.5).settings["p_codec"] == 0.5
     rows = without_unused(draw(root).rows)
-    assert not {"parts", "speed", "equaliser", "codec"} & set(rows)
+    assert not {"parts", "speed", "equaliser", "codec", "formant"} & set(rows)
     assert {"speed"} < set(without_unused(draw(root, speed_max=1.1).rows))
+    assert {"formant"} < set(without_unused(draw(root, formant_max=1.1).rows))
+
+
+def test_noise_alone_and_formants_leave_a_test_of_fixed_size_as_it_is(root):
+    fixed = {"n_test": 24, "n_test_clean": 5, "holdout_speakers": ["speaker1"], "test_share": 0.2}
+    later = {"p_noise_alone": 0.5, "formant_min": 0.8, "formant_max": 1.2}
+    before, after = (draw(root, **fixed, **some).rows.set_index("id") for some in ({}, later))
+    columns = [name for name in before if name != "batch"]
+    tests = [rows.loc[rows.split == "test", columns] for rows in (before, after)]
+    pd.testing.assert_frame_equal(*(test.sort_index() for test in tests))
+    train = after[after.split == "train"]
+    assert (train.snr_db == -np.inf).mean() == pytest.approx(0.5, abs=0.15)
+    spoken = train[train.snr_db > -np.inf]
+    assert spoken.formant.between(0.8, 1.2).all() and spoken.formant.std() > 0.05
 
 
 def test_a_batch_is_sixteen_rows_or_four_minutes_or_one_row():

@@ -121,15 +121,19 @@ def test_a_pair_that_cannot_be_mixed_is_refused_with_its_reason_and_costs_no_oth
 def test_every_condition_is_rendered_in_place_and_stands_in_the_manifest(root):
     options = {"p_clean": 0.3, "p_codec": 0.5, "p_equalise": 0.5, "p_reverb": 0.3}
     options |= {"speed_min": 0.8, "speed_max": 1.2, "items_per_utterance": 4}
+    options |= {"p_noise_alone": 0.2, "formant_min": 0.9, "formant_max": 1.1}
     drawn, folders, manifest = prepare(root, "conditions", **options)
     assert set(manifest.verdict) == {"ok"}
     pd.testing.assert_frame_equal(corpus_manifest.read("conditions"), manifest)
     rows = drawn.rows.set_index("id").loc[manifest.id]
-    for name in ("speed", "equaliser", "codec"):
+    for name in ("speed", "equaliser", "codec", "formant"):
         assert manifest[name].tolist() == rows[name].tolist()
         assert manifest[name].nunique() > 2
     clean = manifest[manifest.noise_path == ""]
     assert len(clean) > 10 and clean.snr_db.isna().all()
+    alone = manifest[manifest.snr_db == -np.inf]
+    assert len(alone) > 5 and (alone.bandwidth_hz == 24_000).all()
+    assert (alone.level_clean_db == -np.inf).all() and alone.si_sdr_noisy_db.isna().all()
     exact = clean[(clean.rir == "") & (clean.codec == "")]
     assert len(exact) and (exact.si_sdr_noisy_db > 75).all()
     sure = manifest[manifest.room_lag_confidence > align.MIN_CONFIDENCE]
@@ -138,7 +142,7 @@ def test_every_condition_is_rendered_in_place_and_stands_in_the_manifest(root):
         mixture = mix_row(row, folders)
         saved = load_pair("conditions", row)
         assert len(saved["clean"]) == len(mixture.clean)
-        gain = saved["clean"] @ mixture.clean / (mixture.clean @ mixture.clean)
+        gain = saved["noisy"] @ mixture.noisy / (mixture.noisy @ mixture.noisy)
         np.testing.assert_allclose(saved["clean"], gain * mixture.clean, atol=1e-5)
         np.testing.assert_allclose(saved["noisy"], gain * mixture.noisy, atol=1e-5)
 

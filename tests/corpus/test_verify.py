@@ -172,11 +172,19 @@ def test_the_timbre_profile_stops_at_the_bandwidth_of_the_recording(verified):
 
 
 def test_pairs_without_noise_and_pairs_of_a_codec_are_trusted(root):
-    manifest = prepare(root, "coded", items_per_utterance=1, p_clean=0.4, p_codec=0.6)[1]
+    options = {"items_per_utterance": 1, "p_clean": 0.4, "p_codec": 0.6, "p_noise_alone": 0.3}
+    manifest = prepare(root, "coded", **options)[1]
     table = verify.measure("coded", manifest)
     clean = (manifest.noise_path == "").to_numpy()
-    assert 0 < clean.sum() < len(table) and (manifest.codec != "").any()
-    assert table.achieved_snr_db[clean].isna().all()
-    assert table.snr_error_db[~clean].abs().max() < 0.1
+    alone = (manifest.snr_db == -np.inf).to_numpy()
+    assert clean.any() and alone.any() and (manifest.codec != "").any()
+    assert table.achieved_snr_db.isna().tolist() == (clean | alone).tolist()
+    assert table.snr_error_db.isna().tolist() == (clean | alone).tolist()
+    assert table.snr_error_db[~clean & ~alone].abs().max() < 0.1
+    assert set(verify.gate_misses(table, 1.0, 1.0, 0.1, -70.0)[alone]) == {""}
+    assert not set(verify.unsure_lags(table).index) & set(table.index[alone])
+    speech = manifest.assign(clean=manifest.noisy)[alone]
+    problems = verify.measure("coded", speech).problem
+    assert problems.str.contains("clean of noise alone is not silent").all()
     misses = verify.gate_misses(table, 1.0, 1.0, 0.1, -70.0)
     assert not misses[clean].str.contains("noisy is clean|SNR").any()

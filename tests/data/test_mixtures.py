@@ -9,6 +9,7 @@ from signals import RATE, voiced, write
 from lib.audio.files import AudioError, read
 from lib.corpus import mix
 from lib.corpus.equaliser import equalise
+from lib.corpus.formants import shift
 from lib.corpus.mixed_pairs import read_room
 from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
@@ -129,3 +130,27 @@ def test_conditions_are_those_of_prepared_pairs_and_change_no_other_draw(files, 
 def test_a_clean_item_has_nothing_to_restore(files):
     noisy, clean, _, meta = mixtures(files, conditions=Conditions(p_clean=1.0))[0]
     assert torch.equal(noisy, clean) and meta["noise_path"] == "" and np.isnan(meta["snr"])
+
+
+def test_noise_alone_has_silence_as_its_target_at_all_frequencies(files, tmp_path):
+    room = write(tmp_path / "room.wav", np.repeat([1.0, 0.0], [1, 4_799]), subtype="FLOAT")
+    everything = {"p_reverb": 1.0, "rooms": (room,), "p_codec": 0.5, "formant_max": 1.2}
+    conditions = Conditions(p_noise_alone=1.0, **everything)
+    dataset = mixtures(files, bandwidth_hz={files[0][0]: 8_000.0}, conditions=conditions)
+    plain = mixtures(files)
+    for epoch in range(3):
+        noisy, clean, clean_rms, meta = dataset[epoch, 0]
+        assert not clean.any() and clean_rms == 0
+        assert noisy.abs().max().item() == pytest.approx(meta["scale"], rel=1e-5)
+        assert meta["snr"] == -np.inf and meta["noise_path"] and meta["bandwidth_hz"] == 24_000
+        assert meta["scale"] == plain[epoch, 0][3]["scale"]
+
+
+def test_formants_move_in_clean_and_noisy_alike(files):
+    conditions = Conditions(p_clean=1.0, formant_min=1.2, formant_max=1.2)
+    noisy, clean, _, meta = mixtures(files, conditions=conditions)[0]
+    cut = read(meta["clean_path"])[meta["start"] :][:24_000]
+    target = shift(cut, 1.2)
+    gain = float(clean[0].numpy() @ target / (target @ target))
+    np.testing.assert_allclose(clean[0], gain * target, atol=1e-5)
+    assert torch.equal(noisy, clean) and meta["formant"] == 1.2
