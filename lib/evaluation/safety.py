@@ -96,8 +96,9 @@ def speechless_signals(corpus: str, rows: pd.DataFrame, seed: int = 0) -> dict[s
         seed: of the white noise.
     """
     n_samples = round(MAX_SECONDS * SAMPLE_RATE)
-    # Only in a mixture without room, low-pass and clipping is noisy - clean the noise alone.
-    plain = (rows.rir == "") & (rows.lowpass_hz == 0) & (rows.clip_db == 0)
+    # Only in a mixture without room and faults of the recorder is noisy - clean the noise alone.
+    faults = (rows.lowpass_hz != 0) | (rows.clip_db != 0) | (rows.codec != "")
+    plain = (rows.rir == "") & ~faults
     mixtures = rows[plain & (rows.noise_path != "")]
     signals = {}
     for row in mixtures.drop_duplicates("noise_path").itertuples(index=False):

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from lib.audio.files import SAMPLE_RATE
+from lib.corpus import mix
 from lib.corpus.manifest import load_pair
 from lib.metrics import colour, stats
 from lib.runtime import parallel
 
+NO_NOISE_DB = np.inf  # SNR of pairs without noise
 MIN_ITEM_SHARE = 0.5  # of the items that a band needs, so that its mean is about them
 
 
@@ -21,10 +23,14 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
         manifest: its rows.
 
     Returns: a row for each pair and band, with the columns id, split, snr_db, band, hz (middle of
-        the band), change_db. `snr_db` of recorded pairs is the SI-SDR of noisy, rounded to 5 dB.
+        the band), change_db. `snr_db` of recorded pairs is the SI-SDR of noisy, rounded to 5 dB;
+        that of pairs without noise is infinite. Noise without speech is left out.
     """
-    rows = manifest[manifest.verdict == "ok"]
-    rows = rows.assign(snr_db=rows.snr_db.fillna((rows.si_sdr_noisy_db / 5).round() * 5))
+    rows = manifest[(manifest.verdict == "ok") & (manifest.snr_db != mix.NOISE_ALONE_DB)]
+    # A room lowers the SI-SDR of such pairs: it would put them among the noisy ones.
+    without_noise = (rows.noise_path == "") & (rows.noisy_path == "")
+    snr_db = rows.snr_db.fillna((rows.si_sdr_noisy_db / 5).round() * 5)
+    rows = rows.assign(snr_db=snr_db.mask(without_noise, NO_NOISE_DB))
     arguments = [(corpus, row) for row in rows.itertuples(index=False)]
     tables = parallel.each(_measure_row, arguments, "timbre profile", n_processes)
     return pd.concat(tables, ignore_index=True)

@@ -12,7 +12,7 @@ from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, style
 
 MAX_CLASSES = 5  # small panels beside each other
 WIDE_TICKS = (100, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
-NARROW_TICKS = (250, 1000, 4000, 16_000)  # Hz
+NARROW_TICKS = (250, 2000, 16_000)  # Hz
 
 
 @styled
@@ -22,7 +22,8 @@ def profile_figure(table: pd.DataFrame, title: str = "") -> Figure:
     A line is dotted where less than half of the pairs count: it is about other recordings there.
 
     Args:
-        table: as from `timbre.profile`: columns `snr_db hz low median high n_pairs`.
+        table: as from `timbre.profile`: columns `snr_db hz low median high n_pairs`; an infinite
+            SNR means no noise.
     """
     groups = list(table.groupby("snr_db"))
     figure, wide, small = _panels(len(groups), max(len(groups), 1), wide_rows=1)
@@ -31,13 +32,14 @@ def profile_figure(table: pd.DataFrame, title: str = "") -> Figure:
         # Recordings with a low bandwidth drop out at the upper bands.
         enough = rows["n_pairs"] >= rows["n_pairs"].max() / 2
         hz, median = _erb(rows["hz"]), rows["median"].where(enough)
-        wide.plot(hz, median, color=colour, label=f"{snr_db:g} dB SNR", marker="o", markersize=4)
+        wide.plot(hz, median, color=colour, label=_snr_label(snr_db), marker="o", markersize=4)
         ax.fill_between(hz, rows["low"], rows["high"], color=colour, alpha=0.3, linewidth=0)
         ax.plot(hz, median, color=colour)
         if not enough.all():
             for panel in (wide, ax):
                 panel.plot(hz, rows["median"], color=colour, linestyle=":", linewidth=1.2)
-        ax.set_title(f"{snr_db:g} dB, n = {rows['n_pairs'].max():,}", fontsize=11)
+        name = _snr_label(snr_db).removesuffix(" SNR")
+        ax.set_title(f"{name}, n = {rows['n_pairs'].max():,}", fontsize=11)
         _erb_axis(ax, NARROW_TICKS)
     if groups:
         _finish_wide(wide, n_columns=6)
@@ -59,12 +61,14 @@ def before_and_after(table: pd.DataFrame, title: str = "") -> Figure:
             `timbre.change`.
     """
     classes, names = summary.value_classes(table["snr_db"], max_values=MAX_CLASSES)
-    n_small = min(len(names), MAX_CLASSES) if len(names) > 1 else 0
-    figure, wide, small = _panels(n_small, MAX_CLASSES, wide_rows=1 if n_small else 2)
+    n_small = len(names) if len(names) > 1 else 0
+    n_columns = max(MAX_CLASSES, n_small)
+    figure, wide, small = _panels(n_small, n_columns, wide_rows=1 if n_small else 2)
     _draw_systems(wide, table)
     for i, ax in enumerate(small):
         _draw_systems(ax, table[classes == i])
-        ax.set_title(f"{names[i]} dB SNR", fontsize=11)
+        name = names[i]
+        ax.set_title("no noise" if name == summary.NO_VALUE else f"{name} dB SNR", fontsize=11)
         _erb_axis(ax, NARROW_TICKS)
     if len(table):
         _finish_wide(wide, n_columns=2)
@@ -101,6 +105,10 @@ def colour_figure(intervals: pd.DataFrame, vetoed: Collection[int] = (), title: 
     ax.set(ylabel="re clean (dB)", xlabel="frequency (Hz), ERB scale; means, 95 % intervals shaded")
     figure.suptitle(title)
     return figure
+
+
+def _snr_label(snr_db: float) -> str:
+    return f"{snr_db:g} dB SNR" if np.isfinite(snr_db) else "no noise"
 
 
 def _panels(n_small: int, n_columns: int, wide_rows: int) -> tuple[Figure, Axes, list[Axes]]:

@@ -14,8 +14,8 @@ from lib.metrics import registry
 from lib.models.pretrained import load_weights
 
 CORPUS = "safety"
-PLAIN = {"bandwidth_hz": 24_000.0, "lowpass_hz": 0.0, "clip_db": 0.0}
-NO_ROWS = pd.DataFrame(columns=["rir", "noise_path", "lowpass_hz", "clip_db"])
+PLAIN = {"bandwidth_hz": 24_000.0, "lowpass_hz": 0.0, "clip_db": 0.0, "codec": ""}
+NO_ROWS = pd.DataFrame(columns=["rir", "noise_path", "lowpass_hz", "clip_db", "codec"])
 
 
 @pytest.fixture(scope="module")

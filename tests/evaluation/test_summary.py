@@ -170,6 +170,8 @@ def test_no_items_give_a_table_that_says_so():
     [
         ([5.0, -5.0, 5.0], ["-5", "5"], [1, 0, 1]),
         (["rain", "car"], ["car", "rain"], [1, 0]),
+        ([np.nan, 20.0, -5.0, np.nan], ["-5", "20", "none"], [2, 1, 0, 2]),
+        ([np.nan, np.nan], ["none"], [0, 0]),
         (list(range(11)), ["0 to 2", "2 to 4", "4 to 6", "6 to 8", "8 to 10"], None),
     ],
 )

@@ -83,9 +83,21 @@ def test_each_pair_of_a_corpus_is_measured_and_recorded_pairs_get_an_snr():
     snr_db = [5.0, np.nan, 5.0]
     rows = write_corpus("halved", 3, lambda clean, noise: clean / 2, snr_db=snr_db)
     rows = rows.assign(split="train", verdict=["ok", "ok", "refused"], si_sdr_noisy_db=8.0)
+    rows = rows.assign(noise_path="", noisy_path="recorded.wav")
     table = timbre.measure("halved", rows)
     assert table.groupby("id").snr_db.first().to_dict() == {"0": 5.0, "1": 10.0}
     np.testing.assert_allclose(table.change_db, -6.02, atol=0.01)
+
+
+def test_pairs_without_noise_are_a_class_of_their_own_and_noise_alone_is_none():
+    """The first two are clean, one of them in a room; the last one has no speech."""
+    snr_db = [np.nan, np.nan, 5.0, -np.inf]
+    rows = write_corpus("classes", 4, lambda clean, noise: clean / 2, snr_db=snr_db)
+    rows = rows.assign(split="train", verdict="ok", noisy_path="")
+    rows["noise_path"] = ["", "", "rain.wav", "rain.wav"]
+    table = timbre.measure("classes", rows.assign(si_sdr_noisy_db=[np.inf, 3.0, 4.0, np.nan]))
+    assert table.groupby("id").snr_db.first().to_dict() == {"0": np.inf, "1": np.inf, "2": 5.0}
+    assert timbre.profile(table).groupby("snr_db").n_pairs.max().to_dict() == {5.0: 1, np.inf: 2}
 
 
 def test_a_profile_has_the_quartiles_of_each_system():

@@ -24,6 +24,16 @@ def test_the_timbre_before_and_after_shows_all_items_and_each_snr():
         assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[-4.0, -4.0], [-1.0, -1.0]]
 
 
+def test_pairs_without_noise_have_a_panel_of_their_own_beside_ranges_of_snrs():
+    columns = {"system": "enhanced", "hz": 500.0, "change_db": -1.0}
+    table = pd.DataFrame({"snr_db": [*range(-5, 25, 5), np.nan]}).assign(**columns)
+    table.loc[table.snr_db.isna(), "change_db"] = 0.0
+    _, *single = timbre_figures.before_and_after(table).axes
+    ranges = ["-5 to 0", "0 to 5", "5 to 10", "10 to 15", "15 to 20"]
+    assert [ax.get_title() for ax in single] == [*(f"{r} dB SNR" for r in ranges), "no noise"]
+    assert [ax.lines[0].get_ydata().tolist() for ax in single] == [[-1.0]] * 5 + [[0.0]]
+
+
 def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_below():
     hz = np.geomspace(100, 20_000, 8)
     table = pd.DataFrame({"hz": hz, "low": -4.0, "high": 0.0, "n_pairs": 7})
@@ -33,6 +43,10 @@ def test_the_timbre_profile_has_all_medians_above_and_each_with_its_quartiles_be
     assert [line.get_ydata()[0] for line in whole.lines[:3]] == [-2.5, -1.5, -0.5]
     assert [ax.get_title() for ax in single] == ["-5 dB, n = 7", "5 dB, n = 7", "15 dB, n = 7"]
     assert [label.get_text() for label in whole.get_xticklabels()][:3] == ["100", "250", "500"]
+    clean = tables[0].assign(snr_db=np.inf)
+    whole, *single = timbre_figures.profile_figure(pd.concat([tables[1], clean])).axes
+    assert [line.get_label() for line in whole.lines[:2]] == ["5 dB SNR", "no noise"]
+    assert [ax.get_title() for ax in single] == ["5 dB, n = 7", "no noise, n = 7"]
     few = tables[0].assign(n_pairs=[7] * 6 + [3, 1])  # recordings that end below drop out
     solid, dotted = timbre_figures.profile_figure(few).axes[0].lines[:2]
     assert np.isnan(solid.get_ydata()).tolist() == [False] * 6 + [True] * 2
