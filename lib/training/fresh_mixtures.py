@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
-from lib.corpus import manifest, sources
+from lib.corpus import manifest, mix, sources
 from lib.corpus.sources import Sources
 from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
@@ -25,8 +25,9 @@ def fresh_mixtures(
 ) -> Mixtures:
     """One mixture for each of these rows, of its utterance with any noise of these rows.
 
-    SNRs, levels, rooms of these rows, equalisers and faults of the recorder are drawn with the
-    settings that the corpus was made with. A mixture has a second before its segment, in which
+    SNRs, levels, rooms of these rows, formants, equalisers and faults of the recorder are drawn
+    with the settings that the corpus was made with. An utterance is not used if its rows are all
+    noise alone: its bandwidth is unknown. A mixture has a second before its segment, in which
     DeepFilterNet3 warms up, and its delay behind it. Utterances that would leave less than half a
     segment are not used.
 
@@ -50,7 +51,7 @@ def fresh_mixtures(
     # Of the utterance as it was recorded: a prepared pair may have been played faster.
     bandwidth_hz = {
         folders.speech / row.clean_path: min(row.bandwidth_hz / row.speed, SAMPLE_RATE / 2)
-        for row in rows.itertuples()
+        for row in rows[rows.snr_db != mix.NOISE_ALONE_DB].itertuples()
     }
     n_rows = {folders.speech / path: n for path, n in rows.clean_path.value_counts().items()}
     noises = sorted({folders.noise / path for path in rows.noise_path if path})
@@ -90,13 +91,15 @@ def fresh_mixtures(
 
 
 def _conditions(settings: dict, rows: pd.DataFrame, folders: Sources) -> Conditions:
-    """What the corpus was made with; a corpus of before has no codecs and no equalisers."""
-    names = "p_clean p_reverb p_lowpass p_clip p_codec p_equalise".split()
+    """What the corpus was made with; settings that came later are missing in a corpus of before."""
+    shares = "p_clean p_noise_alone p_reverb p_lowpass p_clip p_codec p_equalise".split()
+    factors = ("formant_min", "formant_max")
     return Conditions(
         rooms=tuple(sorted(folders.room / path for path in set(rows.rir) if path)),
         early=round(settings["early_ms"] * SAMPLE_RATE / 1000),
         lowpass_hz=tuple(settings["lowpass_hz"]),
-        **{name: settings.get(name, 0.0) for name in names},
+        **{name: settings.get(name, 0.0) for name in shares},
+        **{name: settings.get(name, 1.0) for name in factors},
     )
 
 

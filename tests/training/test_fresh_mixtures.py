@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from training.trainings import assert_same_networks, run, saved_learner, settings
@@ -61,6 +62,7 @@ def test_rooms_and_recorders_are_those_of_the_corpus_and_clean_rows_bring_no_noi
     used = dataset.conditions
     assert used.rooms == (folders.room / room,) and used.early == 960
     assert used.p_codec == 0.25 and used.p_reverb == settings["p_reverb"] and used.p_clean == 0.0
+    assert (used.p_noise_alone, used.formant_min, used.formant_max) == (0.0, 1.0, 1.0)
     assert {path.name for path in dataset.noise} == {
         Path(path).name for path in table.loc[others].noise_path
     }
@@ -70,3 +72,17 @@ def test_the_bandwidth_is_that_of_the_recording_and_not_of_a_pair_that_was_playe
     table = rows["train"].assign(bandwidth_hz=11_000.0, speed=1.1)
     dataset = fresh_mixtures("train", table, 9_600, seed=0)
     assert list(dataset.bandwidth_hz.values()) == pytest.approx([10_000.0] * len(table))
+
+
+def test_noise_alone_and_formants_are_those_of_the_corpus_and_such_rows_tell_no_bandwidth(
+    rows, monkeypatch
+):
+    later = {"p_noise_alone": 0.25, "formant_min": 0.9, "formant_max": 1.1}
+    settings = manifest.stored_settings("train") | later
+    monkeypatch.setattr(manifest, "stored_settings", lambda corpus: settings)
+    speech, noise = rows["train"].assign(bandwidth_hz=9_000.0), rows["train"].head(1)
+    table = pd.concat([speech, noise.assign(snr_db=-np.inf, bandwidth_hz=24_000.0)])
+    dataset = fresh_mixtures("train", table, 9_600, seed=0)
+    used = dataset.conditions
+    assert {name: getattr(used, name) for name in later} == later
+    assert set(dataset.bandwidth_hz.values()) == {9_000.0} and len(dataset) == len(table)
