@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
 from lib.config.train import Train
-from lib.corpus import manifest
+from lib.corpus import manifest, mix
 from lib.losses.adversarial import adversarial_loss, discriminator_loss, feature_matching
 from lib.losses.reconstruction import ReconstructionLoss
 from lib.losses.target import training_target
@@ -31,7 +31,8 @@ class Validation:
 
     Args:
         p: parameters of the training.
-        rows: usable manifest rows of the split `valid`; `p.n_valid_scored` of them are drawn.
+        rows: usable manifest rows of the split `valid`; `p.n_valid_scored` of them are drawn, none
+            of noise alone: judges of speech say nothing about it.
         device: of the generator and the discriminators.
         n_processes: for the scores.
 
@@ -47,8 +48,10 @@ class Validation:
         self.judges = judges(p)
         self.compare = ReconstructionLoss(high_band_weight=p.high_band_weight).to(device)
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
+        spoken = rows[rows.snr_db != mix.NOISE_ALONE_DB]
+        drawn = spoken if len(spoken) else rows
         # Drawn, since neighbours in the manifest are the same utterance in other noise.
-        self.scored = set(rows.id.sample(min(p.n_valid_scored, len(rows)), random_state=0))
+        self.scored = set(drawn.id.sample(min(p.n_valid_scored, len(drawn)), random_state=0))
         needed = self.scored | {row.id for row in self.logged}
         self.rows = list(rows[rows.id.isin(needed)].itertuples(index=False))
         self.restored: dict[str, np.ndarray] = {}
@@ -65,13 +68,14 @@ class Validation:
           They are trained to give clean 1 and restored 0.
         - `valid/clean_above_<signal>`: share of pairs in which they give clean more.
         """
+        logged = {row.id for row in self.logged}
         discriminators.eval()  # the averaged generator always is
         measured, restored_jobs, enhanced_jobs = [], [], []
         for row in progress(self.rows, f"validation {epoch}/{self.p.epochs}"):
             pair = manifest.load_pair(self.p.corpus, row)
             output = self._restore(generator, pair)
             restored = output[0, 0].cpu().numpy()
-            if row in self.logged:
+            if row.id in logged:
                 self.restored[row.id] = restored
             if row.id in self.scored:
                 measured.append(self._measure(output, pair, row, discriminators))

@@ -113,3 +113,15 @@ def test_only_so_many_items_are_validated_and_those_that_are_logged_are_restored
     assert len(validate.scored) == 4 and len(validate.rows) <= 6
     assert [row.id for row in validate.logged] == ["item0", "item1"]
     assert validate.scored == Validation(settings(n_valid_scored=4), many, "cpu").scored
+
+
+def test_noise_alone_is_restored_and_not_scored(rows):
+    """A row with NaN, as an SI-SDR of silence, equals no other one: it is found by its id."""
+    table = pd.concat([rows["valid"]] * 3, ignore_index=True).head(3)
+    table = table.assign(id=["a", "b", "c"], snr_db=[-np.inf, 5.0, np.nan], si_sdr_noisy_db=np.nan)
+    p = settings(n_samples_logged=2, n_valid_scored=3)
+    validate, learner = Validation(p, table, "cpu", n_processes=1), small_learner()
+    assert validate.scored == {"b", "c"}
+    validate(learner.average, learner.discriminators, 0)
+    assert set(validate.restored) == {"a", "b"}
+    assert Validation(p, table.head(1), "cpu").scored == {"a"}
