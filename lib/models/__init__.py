@@ -1,4 +1,4 @@
 """Networks: generators, discriminators, their export and the weights that come along.
 
-May import: runtime, audio, deepfilter.
+May import: runtime, config, audio, deepfilter.
 """

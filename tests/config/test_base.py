@@ -67,8 +67,8 @@ def test_every_problem_has_its_line():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one():
-    (line,) = refusal(Train, gan_start=8)
-    assert line == "gan_start: no such parameter of train, did you mean gan_start_epoch?"
+    (line,) = refusal(Train, gan_start_epochs=8)
+    assert line == "gan_start_epochs: no such parameter of train, did you mean gan_start_epoch?"
 
 
 def test_a_name_like_no_other_is_answered_with_all_names():
