@@ -64,7 +64,8 @@ class Balance:
             ramp: a further factor of the GAN.
             last_layer: weights at which the norms are measured.
         """
-        (gradient,) = torch.autograd.grad(reconstruction, leaf)
+        # Both losses may begin with one band limit, whose graph both need.
+        (gradient,) = torch.autograd.grad(reconstruction, leaf, retain_graph=gan is not None)
         if gan is not None:
             (gan_gradient,) = torch.autograd.grad(gan, leaf)
             if self.share > 0:

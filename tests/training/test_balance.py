@@ -44,6 +44,13 @@ def test_micro_batches_measure_what_one_batch_measures():
     assert learners[0].balance.norms == pytest.approx(learners[1].balance.norms, rel=1e-3)
 
 
+def test_both_losses_may_share_a_band_limit():
+    batch = random_batch()
+    narrow = batch._replace(bandwidth_hz=torch.full_like(batch.bandwidth_hz, 8_000.0))
+    learner = small_learner(gan_share=0.3)
+    assert all(learner.step([narrow], 1.0).finite for _ in range(2))
+
+
 def test_the_averages_are_saved_and_go_on():
     first, second = small_learner(gan_share=0.3), small_learner(gan_share=0.3)
     first.step([random_batch()], 1.0)
