@@ -93,26 +93,28 @@ class Train(Parameters):
     """What losses and discriminators compare with. clean: the clean recording. quiet_pauses: the
     quieter one of clean and enhanced where nobody speaks. dominant: clean in the bins that carry
     the voice, the quieter one elsewhere. Scores always compare with clean."""
-    lambda_l1: NonNegative = 50.0
+    lambda_l1: NonNegative = 10.0
     """Weight of the mean absolute difference of the samples, which fixes level and phase. Default:
-    a difference of 0.01 costs as much as half a dB of `lambda_spectral`."""
-    lambda_spectral: NonNegative = 1.0
-    """Weight of the difference of STFT levels at several resolutions, per dB. The other weights are
-    relative to it."""
+    small, since judges do not hear phase here."""
+    lambda_spectral: NonNegative = 0.5
+    """Weight of the difference of STFT levels at several resolutions, per dB. Default: half of
+    `lambda_dominant`, since most bins are faint ones."""
     lambda_complex: NonNegative = 0.0
     """Weight of the squared difference of compressed complex spectra, in which quiet bins and their
     phase count (1804.03619)."""
-    lambda_mel: NonNegative = 0.0
+    lambda_mel: NonNegative = 0.5
     """Weight of the difference of mel band levels, per dB: the colour of the voice."""
     lambda_pesq: NonNegative = 0.0
     """Weight of the difference that PESQ's model of hearing perceives, in points of PESQ."""
     lambda_over_attenuation: NonNegative = 0.0
     """Weight of the energy that is missing where clean has it, in dB. Energy that is too much costs
     nothing here."""
-    lambda_dominant: NonNegative = 0.0
-    """Weight of the difference of levels in the bins that carry the voice, per dB."""
-    lambda_overshoot: NonNegative = 0.0
-    """Weight of the level above both clean and enhanced, per dB: noise that was let in or made."""
+    lambda_dominant: NonNegative = 1.0
+    """Weight of the difference of levels in the bins that carry the voice, per dB. The other
+    weights are relative to it."""
+    lambda_overshoot: NonNegative = 2.0
+    """Weight of the level above both clean and enhanced, per dB: noise that was let in or made.
+    Default: a dB too much costs twice a dB that is wrong."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3

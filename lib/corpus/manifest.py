@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,23 @@ def usable_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
 def load_pair(corpus: str, row: Any) -> dict[str, np.ndarray]:
     """The three signals `[T]` of a manifest row, by name."""
     return {name: files.read(corpus_folder(corpus) / getattr(row, name)) for name in SIGNALS}
+
+
+def snr_text(row: Mapping[str, Any]) -> str:
+    """The SNR of a row, for titles; that of a recorded pair is unknown.
+
+    NaN means that there is no noise, -inf that there is no speech.
+
+    >>> [snr_text({"snr_db": snr_db}) for snr_db in (5.0, float("nan"), -float("inf"))]
+    ['5 dB', 'no noise', 'noise alone']
+    >>> snr_text({"snr_db": float("nan"), "noisy_path": "a.wav"})
+    'recorded'
+    """
+    if np.isfinite(row["snr_db"]):
+        return f"{row['snr_db']:g} dB"
+    if row.get("noisy_path"):
+        return "recorded"
+    return "noise alone" if row["snr_db"] == -np.inf else "no noise"
 
 
 def stored_sources(corpus: str) -> Sources:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lib.corpus.manifest import snr_text
 from lib.evaluation import summary, vetoes
 from lib.evaluation.html_page import fill_page
 from lib.figures import players, spectrograms
@@ -119,9 +120,10 @@ def _origin(row: dict) -> str:
     """The item's SNR, speaker and noise, as far as they are known.
 
     >>> _origin({"snr_db": 5.0, "noise": "rain"})
-    'SNR 5.0 dB, rain'
+    'SNR 5 dB, rain'
     """
-    snr = f"SNR {row['snr_db']:.1f} dB" if "snr_db" in row else ""
+    snr = snr_text(row) if "snr_db" in row else ""
+    snr = f"SNR {snr}" if snr.endswith("dB") else snr
     parts = [snr, row.get("speaker", ""), row.get("noise", "")]
     return ", ".join(str(part) for part in parts if part)
 

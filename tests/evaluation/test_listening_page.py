@@ -47,7 +47,7 @@ def test_a_page_holds_all_players_and_pictures_and_says_whose_they_are(page):
     assert not read.open  # every tag is closed, in order
     assert (tags.count("section"), tags.count("audio"), tags.count("img")) == (2, 8, 3)
     names = ["listen <run>", "corpus demo", "<item> & 0", "<item> & 1"]
-    for text in (*names, "SNR 0.0 dB, ann, hiss", "2.12", "2 items", "1 veto", "pauses & phones"):
+    for text in (*names, "SNR 0 dB, ann, hiss", "2.12", "2 items", "1 veto", "pauses & phones"):
         assert text in read.text
 
 
