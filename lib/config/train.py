@@ -152,8 +152,8 @@ class Train(Parameters):
     accumulate: Count = 1
     """Batches per optimiser step. N batches of one are exactly one batch of N in less memory."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Precision of the networks; losses are always computed in fp32. auto: bf16 on a GPU that has
-    it, fp32 elsewhere. On a CPU bf16 is slower than fp32 unless the CPU multiplies in it."""
+    """Precision of the networks; losses are always computed in fp32. auto: bf16 where the device
+    multiplies in it, fp32 elsewhere, where bf16 would be slower."""
     grad_clip: Positive = 10.0
     """Highest norm of a gradient. A larger gradient is scaled down to it."""
     max_nonfinite_steps: Count = 10

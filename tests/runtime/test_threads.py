@@ -1,10 +1,12 @@
 """One thread, and which device."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from lib.runtime.threads import choose_device, one_thread
+from lib.runtime.threads import choose_device, choose_precision, one_thread
 
 
 def n_threads():
@@ -48,3 +50,10 @@ def test_each_process_gets_a_device_of_its_own(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     with pytest.raises(ValueError, match="in 3 processes: expected at most 2"):
         choose_device("cuda")
+
+
+def test_auto_takes_bf16_on_a_cpu_that_says_it_multiplies_in_it():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    has_bf16 = bool({"avx512_bf16", "amx_bf16"} & set(flags))
+    assert choose_precision("auto", "cpu") == ("bf16" if has_bf16 else "fp32")
+    assert [choose_precision(name, "cpu") for name in ("fp32", "fp16")] == ["fp32", "fp16"]

@@ -25,6 +25,7 @@ SMALL = {
     "segment_length": SEGMENT_LENGTH,
     "n_samples_logged": 1,
     "device": "cpu",
+    "precision": "fp32",  # the same on every machine, and equal within its rounding
     "n_valid_scored": 2,
 }
 # Three epochs of five steps, with checkpoints within the epochs.
