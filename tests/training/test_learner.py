@@ -75,12 +75,15 @@ def test_the_discriminators_rest_while_the_generator_trains_alone():
     before = weights(learner, "discriminators")
     terms, norms, *_ = learner.step([random_batch()])
     assert torch.equal(before, weights(learner, "discriminators"))
-    assert set(terms) == {"l1", "spectral"} and "discriminators" not in norms
+    assert set(terms) == {"l1", "spectral", "mel", "dominant", "overshoot"}
+    assert "discriminators" not in norms
 
 
 def test_the_ramp_scales_what_the_gan_asks_of_the_generator_alone():
     def norms(ramp):
-        learner = small_learner(lambda_l1=1e-9, lambda_spectral=0, gan_share=0.0)
+        others = dict.fromkeys(["spectral", "mel", "dominant", "overshoot"], 0.0)
+        weights = {f"lambda_{name}": weight for name, weight in others.items()}
+        learner = small_learner(**weights, lambda_l1=1e-9, gan_share=0.0)
         return learner.step([random_batch()], ramp).norms
 
     half, full = norms(0.5), norms(1.0)
