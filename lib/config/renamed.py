@@ -16,7 +16,10 @@ RENAMED: dict[str, str] = {  # old name -> current name
 }
 
 # What a training did before these parameters were there.
-BEFORE = {"mask_noisy": True, "gate_pauses": False, "target": "clean", "gan_share": 0.0}
+BEFORE = {
+    **{"mask_noisy": True, "gate_pauses": False, "band_gains": False},
+    **{"target": "clean", "gan_share": 0.0},
+}
 
 
 def current_names(values: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,9 @@ class Train(Parameters):
     gate_pauses: bool = True
     """Let the spectral generator change nothing where nobody speaks: frames 30 dB below the loudest
     one of the last seconds of DeepFilterNet3's output."""
+    band_gains: bool = False
+    """Let the spectral generator give a gain to each ERB band of DeepFilterNet3's output, at most
+    12 dB up or down, in place of a mask and a residual for each bin: less can go wrong."""
 
     # discriminators
 

@@ -15,7 +15,8 @@ N_FFT = 1024  # of the terms with a single resolution: 21 ms at 48 kHz
 N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine, as in the scores of `lib.metrics`
 # A bin is dominant within this of its frame's peak, in frames within this of the loudest frame.
-DOMINANT_DB, ACTIVE_DB = 35.0, 40.0
+# Many recordings have pauses only 35 dB below speech: they must not count.
+DOMINANT_DB, ACTIVE_DB = 30.0, 30.0
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ def over_attenuation(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
 def dominant_bins(clean: Tensor, inside: Tensor) -> Tensor:
     """Which bins of clean carry the voice: bool `[B, F, frames]`.
 
-    They lie within 35 dB of the peak of their frame, in frames whose peak is within 40 dB of the
+    They lie within 30 dB of the peak of their frame, in frames whose peak is within 30 dB of the
     item's highest. Bins below -80 dB re a full-scale sine are none.
 
     Shape:

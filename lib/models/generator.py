@@ -19,7 +19,7 @@ ARCHITECTURES = {"spectral": Spectral, "waveform": Waveform}
 # Parameters of a training that describe its generator.
 GENERATOR_PARAMETERS = (
     *("architecture", "channels", "hidden", "condition_on_noisy"),
-    *("mask_noisy", "gate_pauses"),
+    *("mask_noisy", "gate_pauses", "band_gains"),
 )
 
 
@@ -32,6 +32,7 @@ class GeneratorParameters(Protocol):
     condition_on_noisy: bool
     mask_noisy: bool
     gate_pauses: bool
+    band_gains: bool
 
 
 def make_generator(
@@ -41,6 +42,7 @@ def make_generator(
     condition_on_noisy: bool = True,
     mask_noisy: bool = False,
     gate_pauses: bool = True,
+    band_gains: bool = False,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
@@ -51,12 +53,13 @@ def make_generator(
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
         mask_noisy: of `spectral`: mix the noisy recording into the output, too.
         gate_pauses: of `spectral`: change nothing where nobody speaks.
+        band_gains: of `spectral`: gains of ERB bands in place of a mask and a residual of bins.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
     (480, 480, 2)
     """
-    masks = (mask_noisy, gate_pauses) if architecture == "spectral" else ()
+    masks = (mask_noisy, gate_pauses, band_gains) if architecture == "spectral" else ()
     return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, *masks)
 
 

@@ -3,11 +3,13 @@
 It works on DeepFilterNet3's own STFT grid, so that a frame of the input is a frame here.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.deepfilter.grid import HOP_LENGTH, N_FFT, vorbis_window
+from lib.deepfilter.grid import HOP_LENGTH, N_FFT, band_matrix, vorbis_window
 from lib.models.causal import CausalConv2d, State, check_hops
 from lib.models.dft import dft, inverse_dft
 from lib.models.gate import pause_gate
@@ -18,6 +20,7 @@ SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}
 COMPRESSION = 0.3
 # Squared magnitude (-120 dB of a full-scale sine) below which compression turns linear.
 POWER_FLOOR = 1e-12
+MAX_GAIN_DB = 12.0
 STRIDES = (4, 2, 2, 2)  # of the encoder, over frequency
 N_BINS = (480, 120, 60, 30)  # at the input of each of its layers
 N_DEEP_BINS = 15  # behind the last one
@@ -71,6 +74,28 @@ def apply_masks(
     return restored_real, restored_imag
 
 
+def apply_band_gains(
+    real: Tensor, imag: Tensor, output: Tensor, gate: Tensor | float, bands: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`enhanced` times one gain for each ERB band and frame, at most 12 dB up or down.
+
+    Where the gate is shut nothing gets louder.
+
+    Shape:
+        - real, imag: compressed, `[B, C, frames, F]`, of the inputs
+        - output: `[B, 1, frames, F]`, whose mean over a band is its gain in units of 12 dB, before
+          the limit
+        - gate: `[B, 1, frames, 1]`; bands: `[F, 32]`, 1 for the bins of a band
+        - restored real, imag: `[B, 1, frames, F]` each
+    """
+    means = output @ (bands / bands.sum(0))  # [B, 1, frames, 32]
+    limited = MAX_GAIN_DB * torch.tanh(means)
+    gains_db = gate * F.relu(limited) - F.relu(-limited)
+    # Magnitudes are compressed.
+    gains = torch.exp(gains_db * (math.log(10) / 20 * COMPRESSION)) @ bands.T
+    return real[:, :1] * gains, imag[:, :1] * gains
+
+
 class Upsample(nn.Module):
     """Transposed convolution over frequency, of exactly `F * stride` bins.
 
@@ -106,6 +131,8 @@ class Spectral(nn.Module):
         mask_noisy: have a mask on `noisy`, too. Without it noisy is only heard: no sound of it gets
             into the output.
         gate_pauses: change nothing where nobody speaks, see `lib.models.gate`.
+        band_gains: gains of ERB bands on `enhanced` in place of a complex mask and a residual for
+            each bin; then the gate lets a pause get quieter.
 
     Shape:
         - inputs: `[B, 2, T]` (enhanced, noisy), or `[B, 1, T]` without conditioning; `T` a multiple
@@ -123,10 +150,14 @@ class Spectral(nn.Module):
         hidden: int = 256,
         mask_noisy: bool = False,
         gate_pauses: bool = True,
+        band_gains: bool = False,
     ):
         super().__init__()
-        self.arguments = (channels, condition_on_noisy, hidden, mask_noisy, gate_pauses)
-        self.gate_pauses = gate_pauses
+        self.arguments = (
+            *(channels, condition_on_noisy, hidden, mask_noisy, gate_pauses),
+            band_gains,
+        )
+        self.gate_pauses, self.band_gains = gate_pauses, band_gains
         self.n_inputs = 2 if condition_on_noisy else 1
         widths = [2 * self.n_inputs, channels, channels * 3 // 2, channels * 2, channels * 8 // 3]
         sizes = list(zip(widths[:-1], widths[1:], STRIDES, strict=True))
@@ -145,12 +176,15 @@ class Spectral(nn.Module):
             ]
         )
         n_masks = self.n_inputs if mask_noisy else 1
-        self.head = nn.Conv2d(channels + widths[0], 2 * n_masks + 2, (1, 3), padding=(0, 1))
+        n_outputs = 1 if band_gains else 2 * n_masks + 2
+        self.head = nn.Conv2d(channels + widths[0], n_outputs, (1, 3), padding=(0, 1))
         # Start as DeepFilterNet3's output; weights of zero would leave layers without a gradient.
         with torch.no_grad():
             self.head.weight.mul_(3e-3)
             self.head.bias.zero_()
         self.register_buffer("window", vorbis_window(N_FFT), persistent=False)
+        if band_gains:
+            self.register_buffer("bands", band_matrix(), persistent=False)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class.
@@ -195,7 +229,11 @@ class Spectral(nn.Module):
 
         with torch.autocast(inputs.device.type, enabled=False):
             output = F.pad(output.float(), (0, 1))  # [B, 2 M + 2, frames, 481]
-            real, imag = expand(*apply_masks(real, imag, output, gate))  # [B, 1, frames, 481]
+            if self.band_gains:
+                real, imag = apply_band_gains(real, imag, output, gate, self.bands)
+            else:
+                real, imag = apply_masks(real, imag, output, gate)
+            real, imag = expand(real, imag)  # [B, 1, frames, 481]
             restored, overlap = self.synthesis(real, imag, overlap)
         states = [last_hop, *new_contexts, *gate_states, hidden.transpose(0, 1), overlap]
         return restored, states

@@ -196,7 +196,9 @@ def test_wrong_shapes_are_refused_with_both_shapes(architecture, shape):
 
 def test_a_generator_is_built_from_the_parameters_of_a_training():
     given = {"architecture": "waveform", "channels": 4, "hidden": 16, "condition_on_noisy": False}
-    params = SimpleNamespace(**given, mask_noisy=False, gate_pauses=True, epochs=3)
+    params = SimpleNamespace(
+        **given, mask_noisy=False, gate_pauses=True, band_gains=False, epochs=3
+    )
     network = build_generator(params)
     assert isinstance(network, waveform.Waveform)
     assert network.arguments == (4, False, 16)
