@@ -14,9 +14,9 @@ from lib.metrics import labels, registry, stats
 from lib.tracking import store
 from lib.tracking.run import MAX_TAG_LENGTH
 
-MAX_PAUSE_RISE_DB = 0.5  # of restored's pauses over enhanced's, on average
+MAX_PAUSE_RISE_DB = 0.5  # of restored's pauses over enhanced's
 MAX_COLOUR_DB = 0.5  # that a band may be farther from clean than enhanced's
-MAX_WORSE_SHARE = 0.3  # of the items, by the judge below
+MAX_WORSE_SHARE = 0.3  # of the items: with louder pauses, or worse by the judge below
 JUDGE = "distillmos"
 # Scores that must not be surely worse: what was said, and who said it.
 KEPT = ("phone_error", "speaker_similarity")
@@ -29,7 +29,8 @@ def vetoes(
 ) -> list[str]:
     """The vetoes that restored meets, a sentence each; none if restored is enhanced.
 
-    - Its pauses are louder than enhanced's by more than `MAX_PAUSE_RISE_DB` on average.
+    - Its pauses are louder than enhanced's by more than `MAX_PAUSE_RISE_DB`, on average or in more
+      than `MAX_WORSE_SHARE` of the items.
     - An ERB band is farther from clean than enhanced's by more than `MAX_COLOUR_DB`; only bands
       count that `timbre.band_means` has.
     - A score of `KEPT` is surely worse: its whole 95 % interval lies on the worse side.
@@ -107,10 +108,15 @@ def shown(tags: dict[str, str]) -> str:
 
 
 def _louder_pauses(scores: pd.DataFrame) -> list[str]:
-    rise_db = _differences(scores, "pause_level_db").mean()
-    if not rise_db > MAX_PAUSE_RISE_DB:  # NaN where no item has a pause
-        return []
-    return [f"pauses {rise_db:.1f} dB louder than enhanced"]
+    rises_db = _differences(scores, "pause_level_db").dropna()
+    if rises_db.mean() > MAX_PAUSE_RISE_DB:  # NaN where no item has a pause
+        return [f"pauses {rises_db.mean():.1f} dB louder than enhanced"]
+    # A few items with much quieter pauses must not hide many with louder ones.
+    share = (rises_db > MAX_PAUSE_RISE_DB).mean()
+    if share > MAX_WORSE_SHARE:
+        percent = f"{100 * share:.0f} % of the items"
+        return [f"pauses more than {MAX_PAUSE_RISE_DB} dB louder than enhanced in {percent}"]
+    return []
 
 
 def _coloured(colours: pd.DataFrame) -> list[str]:

@@ -66,6 +66,14 @@ def test_three_items_of_ten_may_lose(n_worse, n_vetoes):
     assert len(vetoes.vetoes(scored(distillmos=change), coloured())) == n_vetoes
 
 
+@pytest.mark.parametrize("n_louder, rise_db, n_vetoes", [(6, 2.0, 0), (7, 2.0, 1), (20, 0.4, 0)])
+def test_a_few_very_quiet_pauses_do_not_hide_many_louder_ones(n_louder, rise_db, n_vetoes):
+    change = np.where(np.arange(N) < n_louder, rise_db, -20.0)
+    found = vetoes.vetoes(scored(pause_level_db=change), coloured())
+    text = "pauses more than 0.5 dB louder than enhanced in 35 % of the items"
+    assert found == [text] * n_vetoes
+
+
 @pytest.mark.parametrize("restored, n_vetoes", [(0.8, 0), (1.0, 1), (-0.8, 0), (-1.0, 1), (0.1, 0)])
 def test_a_band_may_be_half_a_decibel_farther_from_clean_on_either_side(restored, n_vetoes):
     found = vetoes.vetoes(scored(), coloured(enhanced=-0.4, restored=restored))
