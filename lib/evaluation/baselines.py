@@ -37,7 +37,7 @@ GRIDS = {
     # Where no hop is muted the limit is a mixture, too; its grid goes beyond the other's ends.
     "attenuation limit": (6.0, 12.0, 24.0, 40.0),  # dB
 }
-MAX_FIT_PAIRS = 16
+MAX_FIT_PAIRS = 8
 MAX_GAIN_DB = 20.0  # of a band
 N_TAPS = 2047  # of the filter with the ERB gains; it is symmetric, so that it delays nothing
 N_GRID = 1025  # frequencies at which its gains are given
@@ -58,13 +58,13 @@ class Fitted(NamedTuple):
 
 
 def fit(corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> Fitted:
-    """Fit all baselines on at most 16 of these pairs.
+    """Fit all baselines on at most 8 of these pairs.
 
     Args:
         corpus: name of the corpus.
         rows: usable rows of its manifest, of validation pairs.
     """
-    # One setting is fitted: 16 pairs are enough, and the same ones each time.
+    # One setting is fitted: 8 pairs are enough, and the same ones each time.
     rows = rows.sample(min(MAX_FIT_PAIRS, len(rows)), random_state=0)
     gains_db = erb_gains_db(corpus, rows)
     candidates = [(method, setting) for method, grid in GRIDS.items() for setting in grid]

@@ -1,11 +1,11 @@
 """Scores of many signals: in several processes, and none of them computed twice."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache, partial
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ PACKAGES = (
     "numpy scipy soxr torch pesq pystoi librosa pyloudnorm speechmos onnxruntime distillmos"
     " visqol-python Resemblyzer pocketsphinx"
 ).split()
-JOBS_PER_PROCESS = 8  # jobs that are held at a time
+JOBS_PER_PROCESS = 12  # jobs that are handed over at a time
 
 Job = tuple[np.ndarray, np.ndarray, float]  # estimate, reference, bandwidth_hz
 
@@ -86,7 +86,8 @@ def score_all(
 
     Args:
         jobs: `(estimate, reference, bandwidth_hz)`. It may be a generator that reads or restores:
-            it runs in the thread of the caller, `8 * n_processes` jobs at a time.
+            it runs in the thread of the caller, `12 * n_processes` jobs at a time, while those
+            before are scored. Neighbours with one reference share what is computed from it.
         sample_rate: of all signals, Hz.
         n_processes: 1 computes in this process; more are joblib workers of one thread each.
         names: which scores.
@@ -135,19 +136,44 @@ def _score_each(
 ) -> Iterator[dict[str, float]]:
     function = cached_scores if use_cache else compute_scores
     jobs = iter(jobs)
-    with parallel.pool(n_processes) if n_processes > 1 else nullcontext(_run_here) as pool:
+    several = n_processes > 1
+    with parallel.pool(n_processes, "", "generator") if several else nullcontext(_run_here) as pool:
         # joblib would draw jobs in a thread of its own, where torch.no_grad of the caller does not
         # hold. So they are drawn here and handed over in lists.
+        scores: Iterator[dict[str, float]] = iter(())
         while batch := list(islice(jobs, JOBS_PER_PROCESS * n_processes)):
+            yield from scores  # of the list before: it was scored while this one was drawn
             calls = [
                 _Arguments(estimate, reference, sample_rate, bandwidth_hz, names)
                 for estimate, reference, bandwidth_hz in batch
             ]
-            # The cache is read here, so that the processes share what is left to compute evenly.
-            stored = [_stored_scores(call) if use_cache else None for call in calls]
-            missing = [call for call, scores in zip(calls, stored, strict=True) if scores is None]
-            computed = iter(pool(delayed(function)(*call) for call in missing))
-            yield from (next(computed) if scores is None else scores for scores in stored)
+            scores = _start(pool, function, calls, use_cache)
+        yield from scores
+
+
+def _start(
+    pool: Callable, function: Callable, calls: Sequence[_Arguments], use_cache: bool
+) -> Iterator[dict[str, float]]:
+    """Start to score; the iterator waits for the scores, which come in the order of the calls."""
+    # The cache is read here, so that the processes share what is left to compute evenly.
+    stored = [_stored_scores(call) if use_cache else None for call in calls]
+    missing = [call for call, scores in zip(calls, stored, strict=True) if scores is None]
+    # The systems of an item go to one process: it computes once what it needs of clean.
+    groups = [list(group) for _, group in groupby(missing, lambda call: id(call.reference))]
+    # The longest first: at the end no process waits long for the others.
+    order = sorted(range(len(groups)), key=lambda i: -sum(len(x.estimate) for x in groups[i]))
+    results = pool(delayed(_score_group)(function, groups[i]) for i in order)
+
+    def scores() -> Iterator[dict[str, float]]:
+        by_group = dict(zip(order, results, strict=True))
+        computed = chain.from_iterable(by_group[i] for i in range(len(groups)))
+        yield from (next(computed) if known is None else known for known in stored)
+
+    return scores()
+
+
+def _score_group(function: Callable, calls: Iterable[_Arguments]) -> list[dict[str, float]]:
+    return [function(*call) for call in calls]
 
 
 def _run_here(calls: Iterable[tuple]) -> list:

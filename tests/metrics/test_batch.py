@@ -2,6 +2,7 @@
 
 import threading
 
+import numpy as np
 import pandas as pd
 import pytest
 from signals import RATE, noise, speech_like
@@ -50,6 +51,20 @@ def test_a_table_has_a_row_for_each_system_and_reads_what_is_stored(tmp_path, mo
     assert list(table.lsd_db) == pytest.approx([1, 0, 2, 0, 3, 0], abs=0.01)
     monkeypatch.setattr(batch, "compute_scores", lambda *_: pytest.fail("computed again"))
     pd.testing.assert_frame_equal(score_table(items(), RATE, names=("lsd_db",)), table)
+
+
+def test_items_of_any_length_come_back_in_their_order():
+    """The longest are scored first, and the systems of an item together."""
+
+    def items():
+        for i, seconds in enumerate((0.1, 0.4, 0.2) * 9):
+            clean = noise(seconds, seed=i)
+            louder = {str(db): clean * np.float32(10 ** (db / 20)) for db in (1, 2)}
+            yield {"item_id": i, "bandwidth_hz": FULL_HZ}, louder | {"clean": clean}
+
+    table = score_table(items(), RATE, n_processes=2, names=("lsd_db",))
+    assert list(table.item_id) == [i for i in range(27) for _ in range(3)]
+    assert list(table.lsd_db) == pytest.approx([1, 2, 0] * 27, abs=0.01)
 
 
 def test_jobs_are_drawn_in_the_callers_thread():

@@ -32,6 +32,22 @@ def test_it_equals_the_package_s_own_call():
     assert visqol(estimate, CLEAN, RATE, FULL_HZ) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("n_samples", [60_000, 60_013])  # a handy length, and a prime number
+def test_the_band_ends_where_a_transform_of_the_whole_signal_is_cut(n_samples):
+    clean, estimate = (x[:n_samples] for x in (CLEAN, CLEAN + noise(3, 0.01)))
+    cut = [low_passed(x.astype(float), 7_001, "brick wall") for x in (estimate, clean)]
+    expected = visqol(*cut, RATE, FULL_HZ)
+    assert visqol(estimate, clean, RATE, 7_001.0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_was_scored_before_changes_nothing():
+    other = np.roll(CLEAN, 5_000)
+    pairs = [(CLEAN + noise(3, 0.01), CLEAN), (other + noise(3, 0.002), other)]
+    first, second = (visqol(*pair, RATE, FULL_HZ) for pair in pairs)
+    assert [visqol(*pair, RATE, FULL_HZ) for pair in pairs] == [first, second]
+    assert abs(first - second) > 0.1
+
+
 def test_hiss_above_the_bandwidth_changes_nothing():
     narrow = low_passed(CLEAN, 8_000, "brick wall").astype(np.float32)
     hiss = 0.03 * noise(3)
