@@ -48,7 +48,7 @@ JUDGES = {
     ),
     "visqol": Judge("1 to 4.73", "50 Hz to 15 kHz", True, "visqol-python"),
     "speaker_similarity": Judge("0 to 1", "to 8 kHz", True, "Resemblyzer"),
-    "phone_error": Judge("from 0", "to 8 kHz", True, "pocketsphinx", "en-us"),
+    "phone_error": Judge("0 to 1", "to 8 kHz", True, "pocketsphinx", "en-us"),
     "plcmos": Judge(*ALONE, "speechmos", "/plcmos_models"),
     "lsd_2k_4k_db": Judge("from 0", "2 to 4 kHz", True),
     "lsd_4k_8k_db": Judge("from 0", "4 to 8 kHz", True),

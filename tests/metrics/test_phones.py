@@ -24,6 +24,12 @@ def test_the_score_does_not_depend_on_what_was_heard_before(spoken):
     assert [phone_error(*pair, RATE) for pair in reversed(pairs)] == forwards[::-1]
 
 
+def test_many_phones_where_the_reference_has_few_are_all_wrong_and_no_more(spoken):
+    """The first quarter of a second of an utterance, then silence, beside all of it."""
+    beginning = np.where(np.arange(len(spoken[0])) < RATE // 4, spoken[0], 0)
+    assert 0.5 < phone_error(spoken[0], beginning, RATE) <= 1.0
+
+
 @pytest.mark.parametrize(
     "ours, theirs, edits", [("", "abc", 3), ("abc", "abc", 0), ("abc", "axc", 1), ("ab", "xab", 1)]
 )
