@@ -66,7 +66,7 @@ class Train(Parameters):
     gate_pauses: bool = True
     """Let the spectral generator change nothing where nobody speaks: frames 30 dB below the loudest
     one of the last seconds of DeepFilterNet3's output."""
-    band_gains: bool = False
+    band_gains: bool = True
     """Let the spectral generator give a gain to each ERB band of DeepFilterNet3's output, at most
     12 dB up or down, in place of a mask and a residual for each bin: less can go wrong."""
 
@@ -99,13 +99,12 @@ class Train(Parameters):
     lambda_l1: NonNegative = 10.0
     """Weight of the mean absolute difference of the samples, which fixes level and phase. Default:
     small, since judges do not hear phase here."""
-    lambda_spectral: NonNegative = 0.5
-    """Weight of the difference of STFT levels at several resolutions, per dB. Default: half of
-    `lambda_dominant`, since most bins are faint ones."""
+    lambda_spectral: NonNegative = 1.0
+    """Weight of the difference of STFT levels at several resolutions, per dB."""
     lambda_complex: NonNegative = 0.0
     """Weight of the squared difference of compressed complex spectra, in which quiet bins and their
     phase count (1804.03619)."""
-    lambda_mel: NonNegative = 0.5
+    lambda_mel: NonNegative = 1.0
     """Weight of the difference of mel band levels, per dB: the colour of the voice."""
     lambda_pesq: NonNegative = 0.0
     """Weight of the difference that PESQ's model of hearing perceives, in points of PESQ."""
@@ -115,9 +114,9 @@ class Train(Parameters):
     lambda_dominant: NonNegative = 1.0
     """Weight of the difference of levels in the bins that carry the voice, per dB. The other
     weights are relative to it."""
-    lambda_overshoot: NonNegative = 2.0
+    lambda_overshoot: NonNegative = 4.0
     """Weight of the level above both clean and enhanced, per dB: noise that was let in or made.
-    Default: a dB too much costs twice a dB that is wrong."""
+    Default: a dB too much costs more than a dB that is wrong."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -136,11 +135,12 @@ class Train(Parameters):
     epochs: CountOrZero = 12
     """Passes over the training pairs. 0 validates the untrained generator. Default: some minutes on
     two cores for the embedded corpus."""
-    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Highest learning rate of the generator. Default: that of Adam (1412.6980)."""
+    lr: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    """Highest learning rate of the generator. Default: twice that of Adam (1412.6980), for short
+    trainings."""
     lr_discriminator: Annotated[float, Field(gt=0, le=1)] = 5e-4
-    """Highest learning rate of the discriminators. Default: half of the generator's, so that they
-    do not outrun it."""
+    """Highest learning rate of the discriminators. Default: a quarter of the generator's, so that
+    they do not outrun it."""
     lr_schedule: Literal["cosine", "restarts", "constant"] = "cosine"
     """Both learning rates over time: cosine falls to 5 %, restarts does so `n_cycles` times
     (1608.03983), constant stays."""

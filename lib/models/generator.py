@@ -42,7 +42,7 @@ def make_generator(
     condition_on_noisy: bool = True,
     mask_noisy: bool = False,
     gate_pauses: bool = True,
-    band_gains: bool = False,
+    band_gains: bool = True,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 

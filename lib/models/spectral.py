@@ -150,7 +150,7 @@ class Spectral(nn.Module):
         hidden: int = 256,
         mask_noisy: bool = False,
         gate_pauses: bool = True,
-        band_gains: bool = False,
+        band_gains: bool = True,
     ):
         super().__init__()
         self.arguments = (

@@ -23,6 +23,7 @@ from lib.training.batches import lengths_and_bandwidths
 
 # The judges, and what is only reported.
 SCORES = (*registry.SELECTION, "pause_level_db", "lsd_db", "mcd_db", "pesq", "si_sdr_db")
+HARM = -0.05  # gain, in standard deviations of enhanced's scores, below which a judge hears harm
 MAX_SCORED_ALONE = 4  # up to so many items, starting processes takes longer than scoring
 
 
@@ -177,10 +178,9 @@ def selection(
 ) -> dict[str, float]:
     """By what `best.pt` is chosen: the mean of the judges' standardised gains, and each of them.
 
-    A gain is that of restored over enhanced, see `stats.standardised_gain`. If a judge finds
-    restored worse than enhanced, its gain alone counts, the lowest one of all judges: no judge
-    pays for the harm that another one hears. A judge without a finite gain is left out; without
-    any, `valid/selection` is NaN.
+    A gain is that of restored over enhanced, see `stats.standardised_gain`. If a judge's gain is
+    below -0.05, the lowest gain of all judges alone counts: no judge pays for the harm that another
+    one hears. A judge without a finite gain is left out; without any, `valid/selection` is NaN.
 
     Args:
         restored, enhanced: scores, a row for each item and a column for each of `names`.
@@ -200,6 +200,6 @@ def selection(
     }
     finite = [gain for gain in gains.values() if np.isfinite(gain)]
     record = {f"valid/gain_{name}": gain for name, gain in gains.items()}
-    harm = min(finite, default=np.nan)
-    value = harm if not harm >= 0 else float(np.mean(finite))
+    lowest = min(finite, default=np.nan)
+    value = float(np.mean(finite)) if lowest >= HARM else lowest
     return record | {"valid/selection": value}

@@ -7,15 +7,15 @@ from lib.models.generator import make_generator
 
 
 def small_generator(
-    architecture: str = "spectral", condition_on_noisy: bool = True, seed: int = 0
+    architecture: str = "spectral", condition_on_noisy: bool = True, seed: int = 0, **given
 ) -> nn.Module:
     """A new generator of 8 channels, which gives `enhanced` back almost unchanged."""
     torch.manual_seed(seed)
-    return make_generator(architecture, 8, 32, condition_on_noisy)
+    return make_generator(architecture, 8, 32, condition_on_noisy, **given)
 
 
 def with_strong_output(generator: nn.Module) -> nn.Module:
-    """Such a network whose masks and residual do something, as after training."""
+    """Such a network whose gains or masks do something, as after training."""
     torch.manual_seed(1)
     network = type(generator)(*generator.arguments)
     if hasattr(network.head, "weight"):
@@ -23,7 +23,7 @@ def with_strong_output(generator: nn.Module) -> nn.Module:
     else:
         weight = network.head.conv.parametrizations.weight.original0
     with torch.no_grad():
-        weight.mul_(100)
+        weight.mul_(1_000 if getattr(network, "band_gains", False) else 100)
     return network
 
 

@@ -11,7 +11,7 @@ from lib.models.pretrained import WEIGHTS, load_weights, weights_info
 
 PARAMS = {
     **{"architecture": "spectral", "channels": 8, "hidden": 32},
-    **{"condition_on_noisy": True, "mask_noisy": False, "gate_pauses": True, "band_gains": False},
+    **{"condition_on_noisy": True, "mask_noisy": False, "gate_pauses": True, "band_gains": True},
 }
 
 

@@ -1,10 +1,12 @@
 """The spectral generator's own parts: compression, masks, analysis and synthesis."""
 
 import numpy as np
+import pytest
 import torch
 from models.networks import small_generator
 
-from lib.models.spectral import apply_masks, compress, expand
+from lib.deepfilter.grid import band_matrix
+from lib.models.spectral import apply_band_gains, apply_masks, compress, expand
 
 
 def test_compression_keeps_the_phase_and_expansion_undoes_it():
@@ -59,3 +61,23 @@ def test_the_window_gives_a_signal_back_by_numpy_alone():
         frame = padded[start : start + 960] * window
         out[start : start + 960] += np.fft.irfft(np.fft.rfft(frame)) * window
     np.testing.assert_allclose(out[480:-480], x, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "gate, wanted_db, expected_db",
+    [(1.0, 6.0, 6.0), (1.0, -6.0, -6.0), (0.0, 6.0, 0.0), (0.0, -6.0, -6.0), (0.5, 6.0, 3.0)],
+)
+def test_a_band_gets_its_gain_and_is_not_louder_where_the_gate_is_shut(
+    gate, wanted_db, expected_db
+):
+    """Band 10 of a spectrum at 0.1 with a phase of 45 degrees; the other bands stay."""
+    bands = band_matrix()
+    spectrum = torch.full((1, 2, 3, 481), 0.1 / 2**0.5)
+    output = torch.atanh(torch.tensor(wanted_db / 12)) * bands[:, 10].expand(1, 1, 3, 481)
+    compressed = compress(spectrum, spectrum)
+    real, imag = expand(*apply_band_gains(*compressed, output, gate, bands))
+    changes_db = 20 * torch.log10(torch.hypot(real, imag) / 0.1)[0, 0]
+    torch.testing.assert_close(real, imag)
+    inside = bands[:, 10] > 0
+    assert changes_db[:, inside].numpy() == pytest.approx(expected_db, abs=1e-3)
+    assert changes_db[:, ~inside].numpy() == pytest.approx(0.0, abs=1e-3)

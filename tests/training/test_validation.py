@@ -12,7 +12,7 @@ from training.trainings import assert_same_networks, settings, small_learner
 from lib.losses.reconstruction import TERMS
 from lib.metrics import registry
 from lib.training import validation
-from lib.training.validation import Validation, discriminate, judges, selection
+from lib.training.validation import HARM, Validation, discriminate, judges, selection
 
 
 def test_validation_changes_nothing(rows):
@@ -37,7 +37,7 @@ def test_selection_is_the_mean_gain_of_the_judges_alone_or_the_harm_that_one_hea
     names = [f"valid/gain_{name}" for name in registry.SELECTION]
     gains = history[names]
     lowest = gains.min(axis=1)
-    assert np.allclose(history["valid/selection"], gains.mean(axis=1).where(lowest >= 0, lowest))
+    assert np.allclose(history["valid/selection"], gains.mean(axis=1).where(lowest >= HARM, lowest))
     assert {name for name in history if name.startswith("valid/gain_")} == set(names)
 
 
