@@ -17,8 +17,13 @@ RENAMED: dict[str, str] = {  # old name -> current name
 
 # What a training did before these parameters were there.
 BEFORE = {
-    **{"mask_noisy": True, "gate_pauses": False, "band_gains": False},
-    **{"target": "clean", "gan_share": 0.0},
+    "mask_noisy": True,
+    "gate_pauses": False,
+    "band_gains": False,
+    "target": "clean",
+    "gan_share": 0.0,
+    "lambda_dominant": 0.0,
+    "lambda_overshoot": 0.0,
 }
 
 

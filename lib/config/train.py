@@ -33,7 +33,7 @@ class Train(Parameters):
     """Segments per batch. Larger batches give steadier gradients and need more memory."""
     on_the_fly: bool = False
     """Mix every utterance anew in every epoch instead of reading prepared pairs: more data, but
-    DeepFilterNet3 runs in each step. Rooms are not simulated then."""
+    DeepFilterNet3 runs in each step. They meet the rooms and recorders of the corpus."""
     speed_min: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """Lowest factor by which speech and noise are played faster, pitch and all, on the fly.
     Other speeds sound like other voices. Default: speeds stay as recorded."""
@@ -64,8 +64,9 @@ class Train(Parameters):
     """Let the spectral generator mix the noisy recording into its output. Default: it only hears
     it, since the noise that comes with it is what listeners' models mind most."""
     gate_pauses: bool = True
-    """Let the spectral generator change nothing where nobody speaks: frames 30 dB below the loudest
-    one of the last seconds of DeepFilterNet3's output."""
+    """Let the spectral generator make nothing louder where nobody speaks (without `band_gains`:
+    change nothing): in frames 30 dB below the loudest one of the last seconds of DeepFilterNet3's
+    output."""
     band_gains: bool = True
     """Let the spectral generator give a gain to each ERB band of DeepFilterNet3's output, at most
     12 dB up or down, in place of a mask and a residual for each bin: less can go wrong."""
@@ -115,7 +116,7 @@ class Train(Parameters):
     """Weight of the difference of levels in the bins that carry the voice, per dB. The other
     weights are relative to it."""
     lambda_overshoot: NonNegative = 4.0
-    """Weight of the level above both clean and enhanced, per dB: noise that was let in or made.
+    """Weight of the level above both target and enhanced, per dB: noise that was let in or made.
     Default: a dB too much costs more than a dB that is wrong."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
@@ -124,8 +125,7 @@ class Train(Parameters):
     Then `lambda_adversarial` and `lambda_features` matter relative to each other alone. 0: they are
     weights like the others."""
     lambda_adversarial: NonNegative = 0.1
-    """Weight of the loss for being told from clean by the discriminators. Default: small beside the
-    spectral loss, which stays the guide."""
+    """Weight of the loss for being told from the target by the discriminators."""
     lambda_features: NonNegative = 0.2
     """Weight of the difference of the discriminators' activations. Default: twice the adversarial
     weight, as in HiFi-GAN."""

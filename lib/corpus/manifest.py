@@ -12,7 +12,7 @@ import pandas as pd
 from lib import RUNS
 from lib.audio import files
 from lib.config.fields import resolve
-from lib.corpus import sources
+from lib.corpus import mix, sources
 from lib.corpus.sources import Sources
 
 SIGNALS = ("clean", "noisy", "enhanced")
@@ -76,6 +76,15 @@ def usable_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
         counts = manifest.split.value_counts().to_dict()
         raise ValueError(f"the manifest has no usable row in split {split!r}: it has {counts}")
     return rows
+
+
+def with_speech(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are not noise alone: only these have scores.
+
+    >>> with_speech(pd.DataFrame({"snr_db": [5.0, -np.inf, np.nan]})).snr_db.tolist()
+    [5.0, nan]
+    """
+    return manifest[manifest.snr_db != mix.NOISE_ALONE_DB]
 
 
 def load_pair(corpus: str, row: Any) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import pandas as pd
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
 from lib.audio.stft import frames
-from lib.corpus import manifest
+from lib.corpus import manifest, mix
 from lib.corpus.splits import SPLITS
 from lib.runtime import parallel
 from lib.runtime.once import MARKER
@@ -46,9 +46,11 @@ def speakers(corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.DataFr
     for name, values in (("minutes", minutes), ("pairs", pairs)):
         values = values.reindex(columns=SPLITS).fillna(0)
         table = table.join(values.astype(int if name == "pairs" else float).add_prefix(f"{name}_"))
-    band = by_speaker.bandwidth_hz.agg(["median", "min", "max"])
+    # Noise alone has neither a band of its own nor pauses.
+    spoken = manifest.with_speech(rows)
+    band = spoken.groupby("speaker").bandwidth_hz.agg(["median", "min", "max"])
     band.columns = ["bandwidth_hz", "lowest_bandwidth_hz", "highest_bandwidth_hz"]
-    table = table.join(band).join(pauses_db(corpus, rows, n_processes)).join(_about(corpus))
+    table = table.join(band).join(pauses_db(corpus, spoken, n_processes)).join(_about(corpus))
     total = table[[f"minutes_{split}" for split in SPLITS]].sum(axis=1)
     order = total.to_frame("minutes").assign(seen=~table.held_out)
     return table.loc[order.sort_values(["seen", "minutes"], ascending=[True, False]).index]
@@ -72,6 +74,7 @@ def pauses_db(corpus: str, rows: pd.DataFrame, n_processes: int = 1) -> pd.Serie
     30 utterances, evenly among them.
     """
     changes = (rows.rir != "").astype(int) + (rows.equaliser != "") + (rows.speed != 1)
+    changes += rows.formant != 1
     least = rows.assign(changes=changes).sort_values(["changes", "id"], kind="stable")
     least = least.drop_duplicates("clean_path").sort_values("clean_path")
     place, count = (
@@ -127,7 +130,7 @@ def loud_pauses(table: pd.DataFrame) -> str:
 
 
 def snr_counts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of each SNR, a column for each split; the last rows are without noise, and unknown.
+    """Pairs of each SNR, a column for each split; the last rows are those without noise or speech.
 
     SNRs are in steps of 5 dB if there are more than twelve. That of a recorded pair is unknown.
     """
@@ -136,9 +139,10 @@ def snr_counts(rows: pd.DataFrame) -> pd.DataFrame:
     if snr_db.nunique() > MAX_SNRS:
         snr_db = (snr_db / SNR_STEP_DB).round() * SNR_STEP_DB + 0.0  # no -0
     names = snr_db.map("{:g}".format).where(snr_db.notna(), "no noise")
+    names = names.where(snr_db != mix.NOISE_ALONE_DB, "noise alone")
     names = names.where(rows.noisy_path == "", "recorded")
-    order = [f"{value:g}" for value in sorted(snr_db.dropna().unique())]
-    order += [name for name in ("no noise", "recorded") if (names == name).any()]
+    order = [f"{value:g}" for value in sorted(snr_db[np.isfinite(snr_db)].unique())]
+    order += [name for name in ("no noise", "noise alone", "recorded") if (names == name).any()]
     counts = names.groupby([names, rows.split]).size().unstack()
     return _by_split(counts, order).astype(int).rename_axis(index="snr")
 
@@ -154,6 +158,7 @@ def condition_shares(rows: pd.DataFrame) -> pd.DataFrame:
         "second noise": rows.second_noise_path != "",
         "equalised": rows.equaliser != "",
         "other speed": rows.speed != 1,
+        "other formants": rows.formant != 1,
         "codec": rows.codec != "",
         "low-pass": rows.lowpass_hz > 0,
         "clipped": rows.clip_db > 0,

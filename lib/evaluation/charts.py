@@ -116,7 +116,7 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str 
     """
     figure, axes = blank(1, 1)
     ax = axes[0]
-    shown = np.isfinite(scores[metric].to_numpy(float)) & scores[by].notna()
+    shown = np.isfinite(scores[metric].to_numpy(float))
     scores = scores[shown & (scores["system"] != "clean")]
     systems = [name for name in COLOURS if (scores["system"] == name).any()]
     classes, names = summary.value_classes(scores[by])

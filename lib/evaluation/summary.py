@@ -13,6 +13,7 @@ from lib.metrics import labels, registry, stats
 
 SYSTEMS = ("noisy", "enhanced", "restored", "clean")  # the order of tables, players and keys
 N_CLASSES = 5  # of a column with many numbers
+NO_SPEECH = "noise alone"  # class of an SNR of -inf
 NO_VALUE = "none"  # class of items without a value, as the SNR of pairs without noise
 HARM = ("colour_db", "pause_level_db", *registry.LSD_BANDS)
 # The parts of a table, in their order: who decides, what must not suffer, and all other scores.
@@ -123,18 +124,21 @@ def value_classes(column: pd.Series, max_values: int = 10) -> tuple[pd.Series, l
     """The class of each value (0, 1, ...), and the names of the classes.
 
     Each value is a class of its own; more than `max_values` different numbers are five ranges.
-    Items without a value are the last class.
+    Items without a value are the last class; an SNR of -inf, noise without speech, is the first.
 
     >>> classes, names = value_classes(pd.Series([5.0, -5.0, 5.0]))
     >>> classes.tolist(), names
     ([1, 0, 1], ['-5', '5'])
-    >>> value_classes(pd.Series([np.nan, 5.0]))[1]
-    ['5', 'none']
+    >>> value_classes(pd.Series([np.nan, 5.0, -np.inf]))[1]
+    ['noise alone', '5', 'none']
     """
     if column.isna().any():
         classes, names = value_classes(column.dropna(), max_values)
         classes = classes.reindex(column.index, fill_value=len(names)).astype(int)
         return classes, [*names, NO_VALUE]
+    if (is_noise := column == -np.inf).any():
+        classes, names = value_classes(column[~is_noise], max_values)
+        return (classes + 1).reindex(column.index, fill_value=0), [NO_SPEECH, *names]
     if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= max_values:
         values = sorted(column.unique())
         classes = column.map({value: i for i, value in enumerate(values)})

@@ -68,7 +68,8 @@ def before_and_after(table: pd.DataFrame, title: str = "") -> Figure:
     for i, ax in enumerate(small):
         _draw_systems(ax, table[classes == i])
         name = names[i]
-        ax.set_title("no noise" if name == summary.NO_VALUE else f"{name} dB SNR", fontsize=11)
+        plain = {summary.NO_VALUE: "no noise", summary.NO_SPEECH: summary.NO_SPEECH}
+        ax.set_title(plain.get(name, f"{name} dB SNR"), fontsize=11)
         _erb_axis(ax, NARROW_TICKS)
     if len(table):
         _finish_wide(wide, n_columns=2)

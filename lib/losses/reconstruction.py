@@ -10,13 +10,7 @@ from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
 
-TERMS = (
-    *("l1", "spectral", "complex", "mel", "pesq", "over_attenuation"),
-    *("dominant", "overshoot"),
-)
-# Of `spectral`, re a full-scale sine. The bins of a pause that can be heard lie below the -80 dB of
-# scores. A lower floor is no harm, since the target is nowhere louder than enhanced in faint bins.
-SPECTRAL_FLOOR_DB = -110.0
+TERMS = ("l1", "spectral", "complex", "mel", "pesq", "over_attenuation", "dominant", "overshoot")
 
 
 class ReconstructionLoss(nn.Module):
@@ -46,9 +40,7 @@ class ReconstructionLoss(nn.Module):
         if unknown := set(names) - set(TERMS):
             raise KeyError(f"no loss term {sorted(unknown)}: the terms are {', '.join(TERMS)}")
         self.names = tuple(names)
-        self.stft = MultiResolutionSTFT(
-            floor_db=SPECTRAL_FLOOR_DB, high_band_weight=high_band_weight
-        )
+        self.stft = MultiResolutionSTFT(high_band_weight=high_band_weight)
         # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", terms.mel_filters(), persistent=False)

@@ -137,10 +137,10 @@ def dominant_distance(restored: Tensor, clean: Tensor, inside: Tensor, n_frames:
 
 
 def overshoot(restored: Tensor, clean: Tensor, enhanced: Tensor, inside: Tensor) -> Tensor:
-    """Level of restored above both clean and enhanced, in dB, mean over bins: `[B, frames]`.
+    """Level of restored above both clean (or another target) and enhanced, in dB: `[B, frames]`.
 
-    What is louder than both is noise that the generator brought in or made. Shapes are those of
-    `complex_distance`.
+    It is the mean over bins. What is louder than both is noise that the generator brought in or
+    made. Shapes are those of `complex_distance`.
 
     >>> loud, quiet = torch.ones(1, 4, 2) + 0j, 0.5 * torch.ones(1, 4, 2) + 0j
     >>> round(overshoot(2 * loud, quiet, loud, torch.ones(1, 4)).mean().item(), 2)

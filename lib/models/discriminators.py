@@ -164,8 +164,9 @@ class Discriminators(nn.Module):
         """See the class."""
         # s[n] - 0.95 s[n - 1]
         signals = signals - PRE_EMPHASIS * F.pad(signals, (1, 0))[..., :-1]
-        rms = signals.square().mean(dim=2, keepdim=True).sqrt()
-        signals = signals / rms.clamp(min=MIN_RMS)
+        # The floor comes before the root, whose gradient at 0 is infinite.
+        power = signals.square().mean(dim=2, keepdim=True).clamp(min=MIN_RMS**2)
+        signals = signals / power.sqrt()
         features = [part(signals) for part in self.parts]
         # In single precision under autocast, too.
         return [maps[-1].flatten(1).float() for maps in features], features

@@ -12,7 +12,7 @@ from lib.deepfilter.grid import HOP_LENGTH, N_BINS, SAMPLE_RATE
 THRESHOLD_DB = -30.0  # re the loudest frame, at which the gate is half open
 WIDTH_DB = 2.0  # from there to 73 % open
 FALL_DB = 2.0 * HOP_LENGTH / SAMPLE_RATE  # of the loudest frame's level per frame: 2 dB a second
-START_DB = -45.0  # its level before any speech, re a full-scale sine at 1 kHz
+START_DB = -45.0  # its lowest level, re a full-scale sine at 1 kHz: the noise of a pause is fainter
 FLOOR = 1e-12
 LOUDEST_HZ = 4_000.0  # the weight grows by 6 dB an octave up to here, so that an s counts
 
@@ -36,10 +36,11 @@ def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor
     power = ((real.square() + imag.square()) * weights).sum(3)  # [B, 1, frames]
     level = 10 * torch.log10(power + FLOOR) - START_DB
     if torch.onnx.is_in_onnx_export():  # of a single frame
-        peaks = torch.maximum(level, peak - FALL_DB)
+        peaks = torch.maximum(level, peak - FALL_DB).clamp(min=0)
     else:
-        # A line that falls is flat in this frame of reference.
+        # With `rise` added a peak that falls by FALL_DB a frame is constant.
         rise = FALL_DB * torch.arange(1, level.shape[2] + 1, device=level.device)
         peaks = torch.cummax(torch.cat([peak, level + rise], dim=2), dim=2).values[..., 1:] - rise
+        peaks = peaks.clamp(min=0)
     gate = torch.sigmoid((level - peaks - THRESHOLD_DB) / WIDTH_DB)
     return gate[..., None], peaks[..., -1:]

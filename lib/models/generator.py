@@ -17,9 +17,13 @@ from lib.models.waveform import Waveform
 
 ARCHITECTURES = {"spectral": Spectral, "waveform": Waveform}
 # Parameters of a training that describe its generator.
+SPECTRAL_PARAMETERS = ("mask_noisy", "gate_pauses", "band_gains")  # of that architecture alone
 GENERATOR_PARAMETERS = (
-    *("architecture", "channels", "hidden", "condition_on_noisy"),
-    *("mask_noisy", "gate_pauses", "band_gains"),
+    "architecture",
+    "channels",
+    "hidden",
+    "condition_on_noisy",
+    *SPECTRAL_PARAMETERS,
 )
 
 

@@ -263,9 +263,9 @@ class Learner:
         return sides
 
     def _parts(self) -> dict:
-        names = "generator average discriminators adam_g adam_d schedule balance"
-        names += " scaler_g scaler_d"
-        return {name: getattr(self, name) for name in names.split()}
+        networks = ("generator", "average", "discriminators")
+        others = ("adam_g", "adam_d", "schedule", "balance", "scaler_g", "scaler_d")
+        return {name: getattr(self, name) for name in (*networks, *others)}
 
     def _autocast(self) -> torch.autocast:
         dtype = DTYPES[self.precision]
