@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib.deepfilter.grid import SAMPLE_RATE
-from lib.models.spectral import COMPRESSION, POWER_FLOOR, compress
+from lib.models.compression import COMPRESSION, POWER_FLOOR, compress
 
 N_FFT = 1024  # of the terms with a single resolution: 21 ms at 48 kHz
 N_MELS = 80

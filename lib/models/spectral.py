@@ -3,97 +3,22 @@
 It works on DeepFilterNet3's own STFT grid, so that a frame of the input is a frame here.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.deepfilter.grid import HOP_LENGTH, N_FFT, band_matrix, vorbis_window
 from lib.models.causal import CausalConv2d, State, check_hops
+from lib.models.compression import compress, expand
 from lib.models.dft import dft, inverse_dft
 from lib.models.gate import pause_gate
+from lib.models.masks import apply_band_gains, apply_masks
 
 # Measured sizes: channels of the first layer, units of the GRU.
 SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}
-# Exponent of the magnitudes that the network hears, as in the complex losses of speech enhancement.
-COMPRESSION = 0.3
-# Squared magnitude (-120 dB of a full-scale sine) below which compression turns linear.
-POWER_FLOOR = 1e-12
-MAX_GAIN_DB = 12.0
 STRIDES = (4, 2, 2, 2)  # of the encoder, over frequency
 N_BINS = (480, 120, 60, 30)  # at the input of each of its layers
 N_DEEP_BINS = 15  # behind the last one
-
-
-def compress(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
-    """Magnitudes to the power 0.3, phases kept.
-
-    Far below -120 dB it is linear, so that silence has a gradient.
-
-    >>> [round(float(part), 3) for part in compress(torch.tensor(0.0), torch.tensor(1e-3))]
-    [0.0, 0.126]
-    """
-    scale = _power(real, imag, POWER_FLOOR).pow((COMPRESSION - 1) / 2)
-    return real * scale, imag * scale
-
-
-def expand(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
-    """The inverse of `compress` above the floor.
-
-    >>> [round(float(part), 6) for part in expand(torch.tensor(0.0), torch.tensor(0.125893))]
-    [0.0, 0.001]
-    """
-    scale = _power(real, imag).pow((1 / COMPRESSION - 1) / 2)
-    return real * scale, imag * scale
-
-
-def apply_masks(
-    real: Tensor, imag: Tensor, output: Tensor, gate: Tensor | float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """`enhanced + gate * (enhanced * mask_enhanced + noisy * mask_noisy + residual)`, complex.
-
-    With one mask `noisy` is left out.
-
-    Shape:
-        - real, imag: `[B, C, frames, F]`, of the inputs
-        - output: `[B, 2 M + 2, frames, F]`: the real parts of `M` masks and of the residual, then
-          the imaginary ones
-        - gate: `[B, 1, frames, 1]`
-        - restored real, imag: `[B, 1, frames, F]` each
-    """
-    output_real, output_imag = output.chunk(2, dim=1)
-    mask_real, residual_real = output_real[:, :-1], output_real[:, -1:]
-    mask_imag, residual_imag = output_imag[:, :-1], output_imag[:, -1:]
-    n_masks = mask_real.shape[1]
-    masked_real = real[:, :n_masks] * mask_real - imag[:, :n_masks] * mask_imag
-    masked_imag = real[:, :n_masks] * mask_imag + imag[:, :n_masks] * mask_real
-    masked_real, masked_imag = (x.sum(1, keepdim=True) for x in (masked_real, masked_imag))
-    restored_real = real[:, :1] + gate * (masked_real + residual_real)
-    restored_imag = imag[:, :1] + gate * (masked_imag + residual_imag)
-    return restored_real, restored_imag
-
-
-def apply_band_gains(
-    real: Tensor, imag: Tensor, output: Tensor, gate: Tensor | float, bands: Tensor
-) -> tuple[Tensor, Tensor]:
-    """`enhanced` times one gain for each ERB band and frame, at most 12 dB up or down.
-
-    Where the gate is shut nothing gets louder.
-
-    Shape:
-        - real, imag: compressed, `[B, C, frames, F]`, of the inputs
-        - output: `[B, 1, frames, F]`, whose mean over a band is its gain in units of 12 dB, before
-          the limit
-        - gate: `[B, 1, frames, 1]`; bands: `[F, 32]`, 1 for the bins of a band
-        - restored real, imag: `[B, 1, frames, F]` each
-    """
-    means = output @ (bands / bands.sum(0))  # [B, 1, frames, 32]
-    limited = MAX_GAIN_DB * torch.tanh(means)
-    gains_db = gate * F.relu(limited) - F.relu(-limited)
-    # Magnitudes are compressed.
-    gains = torch.exp(gains_db * (math.log(10) / 20 * COMPRESSION)) @ bands.T
-    return real[:, :1] * gains, imag[:, :1] * gains
 
 
 class Upsample(nn.Module):
@@ -116,11 +41,12 @@ class Upsample(nn.Module):
 
 
 class Spectral(nn.Module):
-    """Complex masks on `enhanced` (and `noisy`) and a residual, from a U-Net with a GRU.
+    """Gains of ERB bands on `enhanced`, or masks of its bins, from a U-Net with a GRU.
 
     Both inputs are taken to DeepFilterNet3's STFT grid and their magnitudes compressed,
-    `z = |X|^0.3 exp(i arg X)`. There `restored = enhanced + g (enhanced * m_e + noisy * m_n + r)`,
-    and back; the gate `g` is 0 in pauses.
+    `z = |X|^0.3 exp(i arg X)`. There each band gets its gain (`band_gains`), or
+    `restored = enhanced + g (enhanced * m_e + noisy * m_n + r)`, and back; the gate `g` is 0 in
+    pauses.
     A new network has masks and a residual near zero. Spectra are in single precision under
     autocast, too.
 
@@ -290,7 +216,3 @@ class Spectral(nn.Module):
         first, second = frames.split(HOP_LENGTH, dim=3)
         previous = torch.cat([overlap[:, :, None], second[:, :, :-1]], dim=2)
         return (first + previous).flatten(2), second[:, :, -1]
-
-
-def _power(real: Tensor, imag: Tensor, floor: float = 0.0) -> Tensor:
-    return real.square() + imag.square() + floor

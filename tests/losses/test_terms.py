@@ -6,7 +6,7 @@ from losses.given import FULL_BAND, RATE, tone, whole_length
 
 from lib.losses import terms
 from lib.losses.terms import N_FFT
-from lib.models import spectral
+from lib.models.compression import COMPRESSION
 
 
 def spectra(*signals):
@@ -26,7 +26,7 @@ def test_the_complex_term_hears_the_phase_and_the_magnitude():
     costs = [terms.complex_distance(y, z, inside).mean().item() for y in (turned, halved)]
     assert costs[0] > costs[1] > 0
     power = (z.real.square() + z.imag.square())[:, :-1].double()  # all bins below 24 kHz
-    compressed = power * (power + 1e-12).pow(spectral.COMPRESSION - 1)
+    compressed = power * (power + 1e-12).pow(COMPRESSION - 1)
     assert costs[0] == pytest.approx(2 * compressed.mean().item(), rel=1e-3)
 
 
