@@ -49,7 +49,7 @@ class Mixtures(Dataset):
 
     Raises:
         ValueError: there is no speech or no noise, or a file has another rate than 48 kHz.
-        AudioError: no cut of an utterance can be mixed. Both name the file.
+        AudioError: no cut of an utterance can be mixed, or a file is broken. All name the file.
     """
 
     def __init__(
@@ -120,6 +120,8 @@ class Mixtures(Dataset):
                     drawn.codec,
                 )
                 break
+            except files.AudioError:  # a broken noise or room: another cut would hide it
+                raise
             except ValueError as error:  # a pause of the speech or of the noise: try another cut
                 reason = error
         else:

@@ -63,6 +63,16 @@ def test_a_pause_is_no_segment_and_a_file_of_silence_is_named(files, tmp_path):
         Mixtures([silent], files[1], 9_600, 0)[0]
 
 
+def test_a_noise_that_breaks_while_training_is_named_at_once(files, tmp_path):
+    """Another noise would do for the item, and nobody would know."""
+    broken = write_hiss(tmp_path / "broken.wav", 30_000)
+    dataset = Mixtures(files[0], [broken, *files[1]], 9_600, 0)
+    broken.write_bytes(b"no audio any more")
+    with pytest.raises(AudioError, match=r"broken\.wav"):
+        for epoch in range(20):
+            dataset[epoch, 0]
+
+
 def test_another_rate_is_refused_by_name(files, tmp_path):
     slow = write(tmp_path / "slow.wav", voiced(1.0, 3, 16_000), 16_000)
     with pytest.raises(ValueError, match=r"slow\.wav: at 16000 Hz, expected 48000 Hz"):
