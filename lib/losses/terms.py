@@ -16,7 +16,10 @@ N_MELS = 80
 FLOOR_DB = -80.0  # re a full-scale sine, as in the scores of `lib.metrics`
 # A bin is dominant within this of its frame's peak, in frames within this of the loudest frame.
 # Many recordings have pauses only 35 dB below speech: they must not count.
-DOMINANT_DB, ACTIVE_DB = 30.0, 30.0
+DOMINANT_DB, ACTIVE_DB = 35.0, 35.0
+# Speech falls by some 6 dB an octave. Between these frequencies its highs are lifted by as much, so
+# that the bins of an s are dominant, too.
+EMPHASIS_HZ = 1_000.0, 8_000.0
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -100,8 +103,9 @@ def over_attenuation(restored: Tensor, clean: Tensor, inside: Tensor) -> Tensor:
 def dominant_bins(clean: Tensor, inside: Tensor) -> Tensor:
     """Which bins of clean carry the voice: bool `[B, F, frames]`.
 
-    They lie within 30 dB of the peak of their frame, in frames whose peak is within 30 dB of the
-    item's highest. Bins below -80 dB re a full-scale sine are none.
+    They lie within 35 dB of the peak of their frame, in frames whose peak is within 35 dB of the
+    item's highest, after 6 dB more an octave from 1 to 8 kHz. Bins below -80 dB re a full-scale
+    sine are none.
 
     Shape:
         - clean: complex `[B, F, frames]`; inside: `[B, F]`, 1 for bins that count
@@ -110,11 +114,14 @@ def dominant_bins(clean: Tensor, inside: Tensor) -> Tensor:
     >>> dominant_bins(clean, torch.ones(1, 4))[0, :, 0].tolist()
     [True, True, False, False]
     """
+    hz = torch.linspace(0, SAMPLE_RATE / 2, clean.shape[1], device=clean.device)
+    emphasis = (hz.clamp(*EMPHASIS_HZ) / EMPHASIS_HZ[0]).square()  # of power
     levels = power(clean) * inside[..., None]
-    frame_peaks = levels.amax(1, keepdim=True)
+    emphasised = levels * emphasis[:, None]
+    frame_peaks = emphasised.amax(1, keepdim=True)
     is_active = frame_peaks > frame_peaks.amax(2, keepdim=True) * 10 ** (-ACTIVE_DB / 10)
-    threshold = (frame_peaks * 10 ** (-DOMINANT_DB / 10)).clamp(min=10 ** (FLOOR_DB / 10))
-    return is_active & (levels > threshold)
+    is_loud = emphasised > frame_peaks * 10 ** (-DOMINANT_DB / 10)
+    return is_active & is_loud & (levels > 10 ** (FLOOR_DB / 10))
 
 
 def dominant_distance(restored: Tensor, clean: Tensor, inside: Tensor, n_frames: Tensor) -> Tensor:

@@ -37,9 +37,16 @@ def test_what_enhanced_lacks_of_the_voice_is_filled_and_its_noise_is_cut():
     assert (target - clean)[..., INNER].abs().max() < 0.01 * clean.abs().max()
 
 
+def test_highs_that_are_40_db_fainter_than_the_voice_are_filled():
+    """At 8 kHz three octaves of 6 dB are added to them: they are the bins of an s."""
+    voice, high = tone(1_000), tone(8_000) / 10 ** (40 / 20)
+    target = training_target(voice + high, voice, "dominant") - voice
+    assert level_db(target[..., INNER]) == pytest.approx(level_db(high), abs=0.5)
+
+
 def test_faint_bins_of_clean_that_enhanced_lacks_are_not_filled():
-    """A tone 50 dB below the voice stays away if enhanced has removed it, else it stays."""
-    voice, faint = tone(1_000), tone(7_000) / 10 ** (50 / 20)
+    """A tone 60 dB below the voice stays away if enhanced has removed it, else it stays."""
+    voice, faint = tone(1_000), tone(7_000) / 10 ** (60 / 20)
     without = training_target(voice + faint, voice, "dominant") - voice
     beside = training_target(voice + faint, voice + faint, "dominant") - voice
     assert level_db(without[..., INNER]) < level_db(faint) - 20
