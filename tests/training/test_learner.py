@@ -31,7 +31,8 @@ def test_micro_batches_are_exactly_the_large_batch_even_if_the_last_is_smaller(r
         bias = learner.discriminators.parts[0].layers[0].bias.grad
         results.append((list(terms.values()) + list(norms.values()), gradients, bias))
     (numbers, gradients, bias), (small_numbers, small_gradients, small_bias) = results
-    assert small_numbers == pytest.approx(numbers, rel=1e-4)
+    # In the norms signs of differences cancel out, which magnifies rounding.
+    assert small_numbers == pytest.approx(numbers, rel=1e-3)
     largest = gradients.abs().max().item()
     torch.testing.assert_close(small_gradients, gradients, rtol=1e-3, atol=1e-5 * largest)
     if ramp:

@@ -34,7 +34,7 @@ def checkpoint(tmp_path):
     p = build(Train, {"channels": 8, "hidden": 32, "device": "cpu"})
     learner = Learner(p, 1, "cpu")
     with torch.no_grad():
-        learner.average.head.weight.mul_(30)
+        learner.average.head.weight.mul_(1_000)
     checkpoints = Checkpoints(p, tmp_path, None, {"manifest_sha256": "abc"}, learner)
     checkpoints.save(TrainState(epoch=7), ["best.pt"])
     return tmp_path / "best.pt", learner
