@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lib.losses.terms import N_FFT, check_same_shape, dominant_bins, power
+from lib.losses.terms import N_FFT, check_same_shape, dominant_bins, power, spectrum
 
 Target = Literal["clean", "quiet_pauses", "dominant"]
 HOP_LENGTH = N_FFT // 4
@@ -37,24 +37,12 @@ def training_target(clean: Tensor, enhanced: Tensor, kind: Target) -> Tensor:
     if kind == "clean":
         return clean
     window = torch.hann_window(N_FFT, device=clean.device)
-    scale = 2 / window.sum()  # a full-scale sine has magnitude 1
-
-    def spectrum(signals: Tensor) -> Tensor:
-        return scale * torch.stft(
-            signals[:, 0].float(),
-            N_FFT,
-            HOP_LENGTH,
-            window=window,
-            return_complex=True,
-            pad_mode="constant",
-        )
-
-    clean_z, enhanced_z = spectrum(clean), spectrum(enhanced)
+    clean_z, enhanced_z = (spectrum(signals, window) for signals in (clean, enhanced))
     kept = dominant_bins(clean_z, clean_z.new_ones(clean_z.shape[:2], dtype=torch.float32))
     if kind == "quiet_pauses":
         kept = kept.any(1, keepdim=True)
     # In this order NaN in clean stays NaN, so that a training step refuses it.
     quieter = torch.where(power(enhanced_z) <= power(clean_z), enhanced_z, clean_z)
-    target = torch.where(kept, clean_z, quieter) / scale
+    target = torch.where(kept, clean_z, quieter) * (window.sum() / 2)  # as `istft` scales
     n_samples = clean.shape[-1]
     return torch.istft(target, N_FFT, HOP_LENGTH, window=window, length=n_samples)[:, None]
