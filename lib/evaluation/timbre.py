@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.audio.files import SAMPLE_RATE
-from lib.corpus import mix
-from lib.corpus.manifest import load_pair
+from lib.corpus.manifest import load_pair, with_speech
 from lib.metrics import colour, stats
 from lib.runtime import parallel
 
@@ -26,7 +25,7 @@ def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.Dat
         the band), change_db. `snr_db` of recorded pairs is the SI-SDR of noisy, rounded to 5 dB;
         that of pairs without noise is infinite. Noise without speech is left out.
     """
-    rows = manifest[(manifest.verdict == "ok") & (manifest.snr_db != mix.NOISE_ALONE_DB)]
+    rows = with_speech(manifest[manifest.verdict == "ok"])
     # A room lowers the SI-SDR of such pairs: it would put them among the noisy ones.
     without_noise = (rows.noise_path == "") & (rows.noisy_path == "")
     snr_db = rows.snr_db.fillna((rows.si_sdr_noisy_db / 5).round() * 5)

@@ -79,10 +79,8 @@ class Spectral(nn.Module):
         band_gains: bool = True,
     ):
         super().__init__()
-        self.arguments = (
-            *(channels, condition_on_noisy, hidden, mask_noisy, gate_pauses),
-            band_gains,
-        )
+        masks = (mask_noisy, gate_pauses, band_gains)
+        self.arguments = (channels, condition_on_noisy, hidden, *masks)
         self.gate_pauses, self.band_gains = gate_pauses, band_gains
         self.n_inputs = 2 if condition_on_noisy else 1
         widths = [2 * self.n_inputs, channels, channels * 3 // 2, channels * 2, channels * 8 // 3]

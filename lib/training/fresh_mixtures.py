@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib.audio import files
 from lib.audio.files import SAMPLE_RATE
-from lib.corpus import manifest, mix, sources
+from lib.corpus import manifest, sources
 from lib.corpus.sources import Sources
 from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
@@ -51,7 +51,7 @@ def fresh_mixtures(
     # Of the utterance as it was recorded: a prepared pair may have been played faster.
     bandwidth_hz = {
         folders.speech / row.clean_path: min(row.bandwidth_hz / row.speed, SAMPLE_RATE / 2)
-        for row in rows[rows.snr_db != mix.NOISE_ALONE_DB].itertuples()
+        for row in manifest.with_speech(rows).itertuples()
     }
     n_rows = {folders.speech / path: n for path, n in rows.clean_path.value_counts().items()}
     noises = sorted({folders.noise / path for path in rows.noise_path if path})

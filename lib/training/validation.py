@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
 from lib.config.train import Train
-from lib.corpus import manifest, mix
+from lib.corpus import manifest
 from lib.losses.adversarial import adversarial_loss, discriminator_loss, feature_matching
 from lib.losses.reconstruction import ReconstructionLoss
 from lib.losses.target import training_target
@@ -49,7 +49,7 @@ class Validation:
         self.judges = judges(p)
         self.compare = ReconstructionLoss(high_band_weight=p.high_band_weight).to(device)
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
-        spoken = rows[rows.snr_db != mix.NOISE_ALONE_DB]
+        spoken = manifest.with_speech(rows)
         drawn = spoken if len(spoken) else rows
         # Drawn, since neighbours in the manifest are the same utterance in other noise.
         self.scored = set(drawn.id.sample(min(p.n_valid_scored, len(drawn)), random_state=0))
