@@ -19,11 +19,12 @@ RENAMED: dict[str, str] = {  # old name -> current name
 BEFORE = {
     "mask_noisy": True,
     "gate_pauses": False,
-    "band_gains": False,
+    "condition_discriminators": False,
     "target": "clean",
     "gan_share": 0.0,
     "lambda_dominant": 0.0,
     "lambda_overshoot": 0.0,
+    "lambda_bands": 0.0,
 }
 
 

@@ -50,13 +50,15 @@ class Train(Parameters):
 
     # generator
 
-    architecture: Literal["spectral", "waveform"] = "spectral"
-    """spectral works on DeepFilterNet3's own STFT frames; waveform, the baseline, on samples."""
+    architecture: Literal["bands", "spectral", "waveform"] = "bands"
+    """bands gives a gain to each ERB band of DeepFilterNet3's output, at most 6 dB up or down;
+    spectral a complex mask and a residual to each bin; waveform, the baseline, works on samples.
+    Default: gains learn fastest, and least can go wrong."""
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
-    """Width of the first layer. Default: 1.3 million parameters with `hidden`; the real-time budget
-    is 3.6 million."""
+    """Width of the first layer. Default: 0.9 million parameters with `hidden`, and 1.3 million for
+    spectral; the real-time budget is 3.6 million."""
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
-    """Units of the GRU, the generator's memory over time."""
+    """Units of the GRUs, the generator's memory over time."""
     condition_on_noisy: bool = True
     """Show the generator the noisy recording, which holds what DeepFilterNet3 took away, beside
     DeepFilterNet3's output."""
@@ -64,12 +66,9 @@ class Train(Parameters):
     """Let the spectral generator mix the noisy recording into its output. Default: it only hears
     it, since the noise that comes with it is what listeners' models mind most."""
     gate_pauses: bool = True
-    """Let the spectral generator make nothing louder where nobody speaks (without `band_gains`:
-    change nothing): in frames 30 dB below the loudest one of the last seconds of DeepFilterNet3's
-    output."""
-    band_gains: bool = True
-    """Let the spectral generator give a gain to each ERB band of DeepFilterNet3's output, at most
-    12 dB up or down, in place of a mask and a residual for each bin: less can go wrong."""
+    """Let the generator make nothing louder where nobody speaks (spectral: change nothing): in
+    frames 36 dB below the loudest one of the last seconds of DeepFilterNet3's output. waveform has
+    no gate."""
 
     # discriminators
 
@@ -79,12 +78,15 @@ class Train(Parameters):
     gan_ramp_epochs: NonNegative = 1.0
     """Epochs in which the discriminators' losses rise from zero to their weights, so that their
     start is no jump."""
-    discriminators: list[Literal["period", "scale", "stft"]] = Field(
-        ["period", "scale"], min_length=1
+    discriminators: list[Literal["period", "scale", "stft", "bands"]] = Field(
+        ["bands"], min_length=1
     )
     """Families of discriminators. period sees the waveform folded by periods, scale sees it at
-    several rates (both from HiFi-GAN, 2010.05646), stft sees spectra (UnivNet, 2106.07889).
-    Default: those of HiFi-GAN."""
+    several rates (both from HiFi-GAN, 2010.05646), stft sees spectra (UnivNet, 2106.07889), bands
+    sees the levels of ERB bands. Default: what the default generator can change."""
+    condition_discriminators: bool = True
+    """Show the discriminators DeepFilterNet3's output beside what they judge (pix2pix, 1611.07004):
+    what was made of it is judged."""
     discriminator_size: Literal["cpu", "gpu"] = "cpu"
     """cpu: few and narrow ones, which a CPU can train; gpu: more and wider ones."""
     discriminator_segment_length: CountOrZero = 0
@@ -97,27 +99,28 @@ class Train(Parameters):
     """What losses and discriminators compare with. clean: the clean recording. quiet_pauses: the
     quieter one of clean and enhanced where nobody speaks. dominant: clean in the bins that carry
     the voice, the quieter one elsewhere. Scores always compare with clean."""
-    lambda_l1: NonNegative = 10.0
+    lambda_l1: NonNegative = 0.0
     """Weight of the mean absolute difference of the samples, which fixes level and phase. Default:
-    small, since judges do not hear phase here."""
-    lambda_spectral: NonNegative = 1.0
+    none, since gains of bands have no phase."""
+    lambda_spectral: NonNegative = 0.0
     """Weight of the difference of STFT levels at several resolutions, per dB."""
     lambda_complex: NonNegative = 0.0
     """Weight of the squared difference of compressed complex spectra, in which quiet bins and their
     phase count (1804.03619)."""
-    lambda_mel: NonNegative = 1.0
+    lambda_mel: NonNegative = 0.0
     """Weight of the difference of mel band levels, per dB: the colour of the voice."""
     lambda_pesq: NonNegative = 0.0
     """Weight of the difference that PESQ's model of hearing perceives, in points of PESQ."""
     lambda_over_attenuation: NonNegative = 0.0
     """Weight of the energy that is missing where clean has it, in dB. Energy that is too much costs
     nothing here."""
-    lambda_dominant: NonNegative = 1.0
-    """Weight of the difference of levels in the bins that carry the voice, per dB. The other
-    weights are relative to it."""
-    lambda_overshoot: NonNegative = 4.0
-    """Weight of the level above both target and enhanced, per dB: noise that was let in or made.
-    Default: a dB too much costs more than a dB that is wrong."""
+    lambda_dominant: NonNegative = 0.0
+    """Weight of the difference of levels in the bins that carry the voice, per dB."""
+    lambda_overshoot: NonNegative = 0.0
+    """Weight of the level above both target and enhanced, per dB: noise that was let in or made."""
+    lambda_bands: NonNegative = 1.0
+    """Weight of the difference of the levels of ERB bands to those that gains of 6 dB can reach,
+    per dB. Bands that do not carry the voice count half."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -229,11 +232,12 @@ class Train(Parameters):
             or self.lambda_mel
             or self.lambda_pesq
             or self.lambda_dominant
+            or self.lambda_bands
         ):
             raise ValueError(
-                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel, lambda_pesq and"
-                " lambda_dominant are 0.0: expected one above 0, since no other loss leads towards"
-                " clean"
+                "lambda_l1, lambda_spectral, lambda_complex, lambda_mel, lambda_pesq,"
+                " lambda_dominant and lambda_bands are 0.0: expected one above 0, since no other"
+                " loss leads towards clean"
             )
         return self
 

@@ -10,7 +10,17 @@ from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
 
-TERMS = ("l1", "spectral", "complex", "mel", "pesq", "over_attenuation", "dominant", "overshoot")
+TERMS = (
+    "l1",
+    "spectral",
+    "complex",
+    "mel",
+    "pesq",
+    "over_attenuation",
+    "dominant",
+    "overshoot",
+    "bands",
+)
 
 
 class ReconstructionLoss(nn.Module):
@@ -44,6 +54,7 @@ class ReconstructionLoss(nn.Module):
         # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", terms.mel_filters(), persistent=False)
+        self.register_buffer("erb_bands", terms.erb_bands(), persistent=False)
 
     def forward(
         self,
@@ -53,7 +64,10 @@ class ReconstructionLoss(nn.Module):
         n_samples: Tensor,
         bandwidth_hz: Tensor,
     ) -> dict[str, Tensor]:
-        """The terms by name; arguments as in the class. `enhanced` matters to `overshoot` alone."""
+        """The terms by name; arguments as in the class.
+
+        `enhanced` matters to `overshoot` and `bands` alone.
+        """
         terms.check_same_shape(restored, clean)
         terms.check_same_shape(enhanced, clean)
         loss = {}
@@ -80,7 +94,11 @@ class ReconstructionLoss(nn.Module):
                     loss[name] = terms.item_mean(distance(), n_frames)
             if "dominant" in self.names:
                 loss["dominant"] = terms.dominant_distance(*spectra, inside, n_frames).mean()
+            if {"overshoot", "bands"} & set(self.names):
+                spectra.append(terms.spectrum(enhanced, self.window))
             if "overshoot" in self.names:
-                louder = terms.overshoot(*spectra, terms.spectrum(enhanced, self.window), inside)
-                loss["overshoot"] = terms.item_mean(louder, n_frames)
+                loss["overshoot"] = terms.item_mean(terms.overshoot(*spectra, inside), n_frames)
+            if "bands" in self.names:
+                distance = terms.band_distance(*spectra, self.erb_bands, inside, n_frames)
+                loss["bands"] = distance.mean()
         return loss

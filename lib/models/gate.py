@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lib.deepfilter.grid import HOP_LENGTH, N_BINS, SAMPLE_RATE
 
-THRESHOLD_DB = -30.0  # re the loudest frame, at which the gate is half open
-WIDTH_DB = 2.0  # from there to 73 % open
+THRESHOLD_DB = -36.0  # re the loudest frame, at which the gate is half open
+WIDTH_DB = 3.0  # from there to 73 % open
 FALL_DB = 2.0 * HOP_LENGTH / SAMPLE_RATE  # of the loudest frame's level per frame: 2 dB a second
 START_DB = -45.0  # its lowest level, re a full-scale sine at 1 kHz: the noise of a pause is fainter
 FLOOR = 1e-12
@@ -26,10 +26,10 @@ def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor
         - gate: `[B, 1, frames, 1]`
 
     >>> real = torch.zeros(1, 1, 3, N_BINS)
-    >>> real[0, 0, :, 20] = torch.tensor([0.1, 0.001, 0.1])  # a sine of 1 kHz, 40 dB down between
+    >>> real[0, 0, :, 20] = torch.tensor([0.1, 0.0005, 0.1])  # a sine of 1 kHz, 46 dB down between
     >>> gate, peak = pause_gate(real, torch.zeros_like(real), torch.zeros(1, 1, 1))
     >>> [round(value, 2) for value in gate.flatten().tolist()], round(peak.item())
-    ([1.0, 0.01, 1.0], 25)
+    ([1.0, 0.03, 1.0], 25)
     """
     hz = torch.linspace(0, SAMPLE_RATE / 2, N_BINS, device=real.device)
     weights = (hz.clamp(max=LOUDEST_HZ) / 1_000).square()

@@ -1,4 +1,4 @@
-"""The generator (enhanced, noisy) -> restored: two architectures behind one interface.
+"""The generator (enhanced, noisy) -> restored: three architectures behind one interface.
 
 `restored, state = generator(inputs, state)` is the one function for training, whole files, streams
 and export. It is causal. `state=None` is silence before the signal; a call with the state that the
@@ -11,19 +11,22 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lib.models.bands import Bands
 from lib.models.causal import fold_weight_norm
 from lib.models.spectral import Spectral
 from lib.models.waveform import Waveform
 
-ARCHITECTURES = {"spectral": Spectral, "waveform": Waveform}
+ARCHITECTURES = {"bands": Bands, "spectral": Spectral, "waveform": Waveform}
+# Which further parameters an architecture has.
+OPTIONS = {"bands": ("gate_pauses",), "spectral": ("mask_noisy", "gate_pauses"), "waveform": ()}
 # Parameters of a training that describe its generator.
-SPECTRAL_PARAMETERS = ("mask_noisy", "gate_pauses", "band_gains")  # of that architecture alone
 GENERATOR_PARAMETERS = (
     "architecture",
     "channels",
     "hidden",
     "condition_on_noisy",
-    *SPECTRAL_PARAMETERS,
+    "mask_noisy",
+    "gate_pauses",
 )
 
 
@@ -36,35 +39,33 @@ class GeneratorParameters(Protocol):
     condition_on_noisy: bool
     mask_noisy: bool
     gate_pauses: bool
-    band_gains: bool
 
 
 def make_generator(
-    architecture: str = "spectral",
+    architecture: str = "bands",
     channels: int = 24,
     hidden: int = 256,
     condition_on_noisy: bool = True,
     mask_noisy: bool = False,
     gate_pauses: bool = True,
-    band_gains: bool = True,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
     Args:
-        architecture: `spectral` or `waveform`.
-        channels: width of the first layer; measured sizes are in `SIZES` of either module.
-        hidden: units of the GRU.
+        architecture: `bands`, `spectral` or `waveform`.
+        channels: width of the first layer; measured sizes are in `SIZES` of each module.
+        hidden: units of the GRUs.
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
         mask_noisy: of `spectral`: mix the noisy recording into the output, too.
-        gate_pauses: of `spectral`: change nothing where nobody speaks.
-        band_gains: of `spectral`: gains of ERB bands in place of a mask and a residual of bins.
+        gate_pauses: of `bands` and `spectral`: make nothing louder where nobody speaks.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
     (480, 480, 2)
     """
-    masks = (mask_noisy, gate_pauses, band_gains) if architecture == "spectral" else ()
-    return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, *masks)
+    options = {"mask_noisy": mask_noisy, "gate_pauses": gate_pauses}
+    chosen = {name: options[name] for name in OPTIONS[architecture]}
+    return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, **chosen)
 
 
 def build_generator(p: GeneratorParameters) -> nn.Module:

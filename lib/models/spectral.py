@@ -1,4 +1,4 @@
-"""The product's generator: compressed complex spectra, a U-Net over frequency, a GRU over time.
+"""A generator of complex masks: compressed spectra, a U-Net over frequency, a GRU over time.
 
 It works on DeepFilterNet3's own STFT grid, so that a frame of the input is a frame here.
 """
@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.deepfilter.grid import HOP_LENGTH, N_FFT, band_matrix, vorbis_window
+from lib.deepfilter.grid import HOP_LENGTH, N_FFT, vorbis_window
 from lib.models.causal import CausalConv2d, State, check_hops
 from lib.models.compression import compress, expand
-from lib.models.dft import dft, inverse_dft
+from lib.models.frames import analysis, synthesis
 from lib.models.gate import pause_gate
-from lib.models.masks import apply_band_gains, apply_masks
+from lib.models.masks import apply_masks
 
 # Measured sizes: channels of the first layer, units of the GRU.
 SIZES = {"small": (16, 160), "base": (24, 256), "large": (40, 384)}
@@ -41,12 +41,11 @@ class Upsample(nn.Module):
 
 
 class Spectral(nn.Module):
-    """Gains of ERB bands on `enhanced`, or masks of its bins, from a U-Net with a GRU.
+    """Complex masks of bins and a residual, from a U-Net over frequency with a GRU over time.
 
     Both inputs are taken to DeepFilterNet3's STFT grid and their magnitudes compressed,
-    `z = |X|^0.3 exp(i arg X)`. There each band gets its gain (`band_gains`), or
-    `restored = enhanced + g (enhanced * m_e + noisy * m_n + r)`, and back; the gate `g` is 0 in
-    pauses.
+    `z = |X|^0.3 exp(i arg X)`, `restored = enhanced + g (enhanced * m_e + noisy * m_n + r)`, and
+    back; the gate `g` is 0 in pauses.
     A new network has masks and a residual near zero. Spectra are in single precision under
     autocast, too.
 
@@ -57,8 +56,6 @@ class Spectral(nn.Module):
         mask_noisy: have a mask on `noisy`, too. Without it noisy is only heard: no sound of it gets
             into the output.
         gate_pauses: change nothing where nobody speaks, see `lib.models.gate`.
-        band_gains: gains of ERB bands on `enhanced` in place of a complex mask and a residual for
-            each bin; then the gate lets a pause get quieter.
 
     Shape:
         - inputs: `[B, 2, T]` (enhanced, noisy), or `[B, 1, T]` without conditioning; `T` a multiple
@@ -76,12 +73,11 @@ class Spectral(nn.Module):
         hidden: int = 256,
         mask_noisy: bool = False,
         gate_pauses: bool = True,
-        band_gains: bool = True,
     ):
         super().__init__()
-        masks = (mask_noisy, gate_pauses, band_gains)
+        masks = (mask_noisy, gate_pauses)
         self.arguments = (channels, condition_on_noisy, hidden, *masks)
-        self.gate_pauses, self.band_gains = gate_pauses, band_gains
+        self.gate_pauses = gate_pauses
         self.n_inputs = 2 if condition_on_noisy else 1
         widths = [2 * self.n_inputs, channels, channels * 3 // 2, channels * 2, channels * 8 // 3]
         sizes = list(zip(widths[:-1], widths[1:], STRIDES, strict=True))
@@ -100,15 +96,12 @@ class Spectral(nn.Module):
             ]
         )
         n_masks = self.n_inputs if mask_noisy else 1
-        n_outputs = 1 if band_gains else 2 * n_masks + 2
-        self.head = nn.Conv2d(channels + widths[0], n_outputs, (1, 3), padding=(0, 1))
+        self.head = nn.Conv2d(channels + widths[0], 2 * n_masks + 2, (1, 3), padding=(0, 1))
         # Start as DeepFilterNet3's output; weights of zero would leave layers without a gradient.
         with torch.no_grad():
             self.head.weight.mul_(3e-3)
             self.head.bias.zero_()
         self.register_buffer("window", vorbis_window(N_FFT), persistent=False)
-        if band_gains:
-            self.register_buffer("bands", band_matrix(), persistent=False)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class.
@@ -123,7 +116,7 @@ class Spectral(nn.Module):
             *contexts, peak = contexts
 
         with torch.autocast(inputs.device.type, enabled=False):
-            real, imag, last_hop = self.analysis(inputs.float(), last_hop)
+            real, imag, last_hop = analysis(inputs.float(), last_hop, self.window)
             if self.gate_pauses:
                 gate, peak = pause_gate(real[:, :1], imag[:, :1], peak)
                 gate_states = [peak]
@@ -153,12 +146,9 @@ class Spectral(nn.Module):
 
         with torch.autocast(inputs.device.type, enabled=False):
             output = F.pad(output.float(), (0, 1))  # [B, 2 M + 2, frames, 481]
-            if self.band_gains:
-                real, imag = apply_band_gains(real, imag, output, gate, self.bands)
-            else:
-                real, imag = apply_masks(real, imag, output, gate)
+            real, imag = apply_masks(real, imag, output, gate)
             real, imag = expand(real, imag)  # [B, 1, frames, 481]
-            restored, overlap = self.synthesis(real, imag, overlap)
+            restored, overlap = synthesis(real, imag, overlap, self.window)
         states = [last_hop, *new_contexts, *gate_states, hidden.transpose(0, 1), overlap]
         return restored, states
 
@@ -182,35 +172,3 @@ class Spectral(nn.Module):
             zeros(batch_size, 1, self.gru.hidden_size),
             zeros(batch_size, 1, HOP_LENGTH),
         ]
-
-    def analysis(self, signals: Tensor, last_hop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Spectra of signals, in which a full-scale sine has the magnitude 1, and the last hop.
-
-        Shape:
-            - signals: `[B, C, T]`, last hop: `[B, C, 480]`
-            - real, imag: `[B, C, T / 480, 481]`
-        """
-        hops = signals.unflatten(2, (-1, HOP_LENGTH))  # [B, C, frames, 480]
-        previous = torch.cat([last_hop[:, :, None], hops[:, :, :-1]], dim=2)
-        frames = torch.cat([previous, hops], dim=3) * (self.window * (2 / self.window.sum()))
-        # The exporter has no FFT.
-        if torch.onnx.is_in_onnx_export():
-            return *dft(frames), hops[:, :, -1]
-        spectra = torch.fft.rfft(frames)
-        return spectra.real, spectra.imag, hops[:, :, -1]
-
-    def synthesis(self, real: Tensor, imag: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
-        """The inverse by overlap-add, and the half frame that overlaps the next hop.
-
-        Shape:
-            - real, imag: `[B, 1, frames, 481]`, overlap: `[B, 1, 480]`
-            - signal: `[B, 1, 480 frames]`
-        """
-        if torch.onnx.is_in_onnx_export():
-            frames = inverse_dft(real, imag)
-        else:
-            frames = torch.fft.irfft(torch.complex(real, imag), n=N_FFT)
-        frames = frames * (self.window * (self.window.sum() / 2))  # [B, 1, frames, 960]
-        first, second = frames.split(HOP_LENGTH, dim=3)
-        previous = torch.cat([overlap[:, :, None], second[:, :, :-1]], dim=2)
-        return (first + previous).flatten(2), second[:, :, -1]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # the step itself runs without pydantic
     from lib.config.train import Train
 
 BETAS = (0.8, 0.99)  # of both optimisers, as in HiFi-GAN
-DISCRIMINATOR_PARAMETERS = ("discriminators", "discriminator_size")
+DISCRIMINATOR_PARAMETERS = ("discriminators", "discriminator_size", "condition_discriminators")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 GAN_TERMS = ("adversarial", "features")  # what the discriminators ask of the generator
 
@@ -73,7 +73,9 @@ class Learner:
         # This layout is a few percent faster on CPUs.
         layout = {"device": device, "memory_format": torch.channels_last}
         self.generator = build_generator(p).to(**layout)
-        self.discriminators = Discriminators(p.discriminators, p.discriminator_size).to(device)
+        self.discriminators = Discriminators(
+            p.discriminators, p.discriminator_size, hear_enhanced=p.condition_discriminators
+        ).to(device)
         self.average = build_generator(p).to(**layout).requires_grad_(False).eval()
         # It was made with random weights of its own.
         self.average.load_state_dict(self.generator.state_dict())
@@ -176,9 +178,10 @@ class Learner:
         gan_loss = None
         if ramp > 0:
             n = self.p.discriminator_segment_length or restored.shape[-1]
-            # Both are cut at the same place, since feature matching compares them.
-            restored_part, target_part = (x[..., start : start + n] for x in (restored, target))
-            gan_terms = self._gan_terms(restored_part, target_part)
+            # All are cut at the same place, since they are compared.
+            signals = restored, target, enhanced
+            restored_part, target_part, beside = (x[..., start : start + n] for x in signals)
+            gan_terms = self._gan_terms(restored_part, target_part, beside)
             gan_loss = self._weighted_loss(gan_terms, share)
             terms |= gan_terms
         with record_function("backward"):
@@ -187,7 +190,7 @@ class Learner:
         if ramp > 0:
             # After the backward pass, and detached: this loss is none of the generator's.
             terms["discriminator"] = self._add_discriminator_gradients(
-                restored_part.detach(), target_part, share
+                restored_part.detach(), target_part, beside, share
             )
         return {name: term.detach() for name, term in terms.items()}
 
@@ -195,26 +198,30 @@ class Learner:
         weights = {name: self.lambdas[name] for name in terms}
         return self.scaler_g.scale(share * weighted_sum(terms, weights))
 
-    def _gan_terms(self, restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
+    def _gan_terms(self, restored: Tensor, clean: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
         """The generator's side of the GAN, without gradients for the discriminators."""
         # The gradient passes through them, but it must not add to theirs.
         self.discriminators.requires_grad_(False)
         with record_function("discriminators, for the generator"), self._autocast():
-            scores, maps = self.discriminators(restored)
+            scores, maps = self.discriminators(restored, enhanced)
             # Feature matching takes clean as fixed: its activations need no graph.
             with torch.no_grad():
-                _, clean_maps = self.discriminators(clean)
+                _, clean_maps = self.discriminators(clean, enhanced)
         self.discriminators.requires_grad_(True)
         return {
             "adversarial": adversarial_loss(scores),
             "features": feature_matching(maps, clean_maps),
         }
 
-    def _add_discriminator_gradients(self, restored: Tensor, clean: Tensor, share: float) -> Tensor:
+    def _add_discriminator_gradients(
+        self, restored: Tensor, clean: Tensor, enhanced: Tensor, share: float
+    ) -> Tensor:
         """The discriminators' side of the GAN; returns its loss."""
         with record_function("discriminators, for themselves"):
             with self._autocast():
-                clean_scores, restored_scores = score_pair(self.wrapped_d, clean, restored)
+                clean_scores, restored_scores = score_pair(
+                    self.wrapped_d, clean, restored, enhanced
+                )
             loss = discriminator_loss(clean_scores, restored_scores)
             self.scaler_d.scale(share * loss).backward()
         return loss

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib.config.train import Train
 from lib.corpus import manifest
-from lib.models.generator import GENERATOR_PARAMETERS, SPECTRAL_PARAMETERS
+from lib.models.generator import GENERATOR_PARAMETERS, OPTIONS
 from lib.tracking import store
 from lib.tracking.run import Run
 from lib.training.checkpoints import read_checkpoint
@@ -48,8 +48,8 @@ def initial_checkpoint(p: Train, run: Run) -> Path | None:
     run.source(source)
     path = store.download(source, f"checkpoints/{p.init_checkpoint}.pt")
     params = read_checkpoint(path)["params"]
-    # The gate has no weights; `waveform` has neither masks nor gains.
-    others = {"gate_pauses"} if p.architecture == "spectral" else SPECTRAL_PARAMETERS
+    # The gate has no weights, and not every architecture has a mask on noisy.
+    others = {"gate_pauses", "mask_noisy"} - (set(OPTIONS[p.architecture]) - {"gate_pauses"})
     names = [name for name in GENERATOR_PARAMETERS if name not in others]
     names += DISCRIMINATOR_PARAMETERS if p.init_discriminators else ()
     # Loading would fail as well, but it would name tensors and not the parameter.

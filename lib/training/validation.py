@@ -141,9 +141,9 @@ def discriminate(
     Shape:
         - restored, enhanced, clean: `[B, 1, T]`; all values: scalars
     """
-    clean_scores, clean_maps = discriminators(clean)
-    restored_scores, restored_maps = discriminators(restored)
-    enhanced_scores, _ = discriminators(enhanced)
+    clean_scores, clean_maps = discriminators(clean, enhanced)
+    restored_scores, restored_maps = discriminators(restored, enhanced)
+    enhanced_scores, _ = discriminators(enhanced, enhanced)
     losses = {
         "adversarial": adversarial_loss(restored_scores),
         "features": feature_matching(restored_maps, clean_maps),

@@ -20,19 +20,19 @@ def gates(levels_db: list[float]) -> list[float]:
     return pause_gate(*spectra(levels_db), torch.zeros(1, 1, 1))[0].flatten().tolist()
 
 
-def test_it_is_half_open_30_db_below_the_loudest_frame():
-    assert gates([-10.0, -40.0 - FALL_DB])[1] == pytest.approx(0.5, abs=1e-3)
-    assert gates([-10.0, -20.0])[1] > 0.99 and gates([-10.0, -55.0])[1] < 0.01
+def test_it_is_half_open_36_db_below_the_loudest_frame():
+    assert gates([-10.0, -46.0 - FALL_DB])[1] == pytest.approx(0.5, abs=1e-3)
+    assert gates([-10.0, -20.0])[1] > 0.99 and gates([-10.0, -61.0])[1] < 0.01
 
 
 def test_the_loudest_frame_is_forgotten_by_2_db_a_second():
-    """Speech that is 30 dB softer opens the gate to 99 % after five seconds."""
-    soft = gates([-10.0] + [-45.0] * 1_000)
-    assert soft[1] < 0.1 and soft[501] == pytest.approx(1 / (1 + 2.718281828**-2.5), abs=0.02)
+    """Speech that is 45 dB softer opens the gate to 58 % after five seconds."""
+    soft = gates([-10.0] + [-55.0] * 1_000)
+    assert soft[1] < 0.1 and soft[501] == pytest.approx(1 / (1 + 2.718281828 ** (-1 / 3)), abs=0.02)
 
 
 def test_silence_and_faint_noise_before_the_first_word_are_pauses():
-    assert max(gates([-200.0, -95.0, -85.0])) < 0.01
+    assert max(gates([-200.0, -100.0, -96.0])) < 0.01
 
 
 def test_frame_by_frame_is_the_same_as_all_at_once():
@@ -44,17 +44,12 @@ def test_frame_by_frame_is_the_same_as_all_at_once():
     assert single == pytest.approx(gates(levels), abs=1e-4)
 
 
-@pytest.mark.parametrize("band_gains", [False, True])
-def test_a_pause_of_enhanced_stays_as_it_is_whatever_noisy_holds(band_gains):
+def test_a_pause_of_enhanced_stays_as_it_is_whatever_noisy_holds():
     """A second of a loud signal, then one 60 dB lower, beside noise at full level."""
-    network = with_strong_output(small_generator(band_gains=band_gains))
+    network = with_strong_output(small_generator("spectral"))
     inputs = 5 * random_inputs(network, 96_000)
     inputs[:, 0, 48_000:] *= 1e-3
     with torch.no_grad():
         change = restore_aligned(network, inputs) - inputs[:, :1]
     assert change[..., :47_000].abs().max() > 0.01
-    if band_gains:  # it may get quieter
-        before, after = inputs[:, :1, 49_000:], (change + inputs[:, :1])[..., 49_000:]
-        assert (after.square().mean(2) < 1.001 * before.square().mean(2)).all()
-    else:
-        assert change[..., 49_000:].abs().max() < 1e-5
+    assert change[..., 49_000:].abs().max() < 1e-5

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from lib.models.pretrained import WEIGHTS, load_weights, weights_info
 
 PARAMS = {
-    **{"architecture": "spectral", "channels": 8, "hidden": 32},
-    **{"condition_on_noisy": True, "mask_noisy": False, "gate_pauses": True, "band_gains": True},
+    **{"architecture": "bands", "channels": 8, "hidden": 32},
+    **{"condition_on_noisy": True, "mask_noisy": False, "gate_pauses": True},
 }
 
 

@@ -1,35 +1,23 @@
-"""The spectral generator's own parts: analysis and synthesis."""
+"""The spectral generator: a mask is a factor of compressed magnitudes."""
 
-import numpy as np
+import pytest
 import torch
-from models.networks import small_generator
+from models.networks import random_inputs, small_generator
+
+from lib.models.generator import restore_aligned
 
 
-def test_a_full_scale_sine_has_the_magnitude_1():
-    network = small_generator()
-    sine = torch.sin(2 * torch.pi * 100 * torch.arange(9_600) / 960).expand(1, 2, -1)
-    real, imag, last_hop = network.analysis(sine, torch.zeros(1, 2, 480))
-    magnitude = torch.complex(real, imag)[0, 0, 5].abs()
-    assert magnitude.argmax() == 100
-    torch.testing.assert_close(magnitude.max(), torch.tensor(1.0), atol=1e-3, rtol=0)
-    assert torch.equal(last_hop, sine[..., -480:])
-
-
+@pytest.mark.parametrize("of_noisy", [False, True])
 @torch.no_grad()
-def test_synthesis_of_the_analysis_is_the_signal_one_hop_late():
-    network = small_generator()
-    x = torch.randn(1, 1, 4_800, generator=torch.Generator().manual_seed(0))
-    real, imag, _ = network.analysis(x, torch.zeros(1, 1, 480))
-    late, _ = network.synthesis(real, imag, torch.zeros(1, 1, 480))
-    torch.testing.assert_close(late[..., 480:], x[..., :-480], atol=1e-5, rtol=0)
-
-
-def test_the_window_gives_a_signal_back_by_numpy_alone():
-    window = small_generator().window.double().numpy()
-    x = np.random.default_rng(0).standard_normal(4_800)
-    padded = np.pad(x, 480)
-    out = np.zeros_like(padded)
-    for start in range(0, len(padded) - 959, 480):
-        frame = padded[start : start + 960] * window
-        out[start : start + 960] += np.fft.irfft(np.fft.rfft(frame)) * window
-    np.testing.assert_allclose(out[480:-480], x, atol=1e-6)
+def test_a_mask_scales_its_signal(of_noisy):
+    """(1 + 0.1) of a magnitude to the power 0.3 is 1.1^(1 / 0.3) = 1.374 of the magnitude."""
+    network = small_generator("spectral", mask_noisy=of_noisy, gate_pauses=False)
+    network.head.weight.zero_()
+    inputs = random_inputs(network, 9_600)
+    inputs[:, 1] = inputs[:, 0]
+    # The real parts of the masks come first: of enhanced, then of noisy.
+    network.head.bias[1 if of_noisy else 0] = 0.1
+    restored = restore_aligned(network, inputs)[..., 960:-960]
+    # 24 kHz has no mask.
+    expected = 1.1 ** (1 / 0.3) * inputs[:, :1, 960:-960]
+    assert (restored - expected).norm() < 0.05 * expected.norm()

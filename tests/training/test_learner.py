@@ -45,7 +45,7 @@ def test_the_norm_is_that_of_all_gradients_and_is_taken_before_clipping():
     for name in ("generator", "discriminators"):
         parameters = getattr(learner, name).parameters()
         clipped = math.sqrt(sum(weight.grad.square().sum().item() for weight in parameters))
-        assert clipped == pytest.approx(1e-3, rel=1e-3) and norms[name] > 0.1
+        assert clipped == pytest.approx(1e-3, rel=1e-3) and norms[name] > 0.01
     parts = [norm for name, norm in norms.items() if name.startswith("generator/")]
     assert math.hypot(*parts) == pytest.approx(norms["generator"], rel=1e-5)
     assert {"generator/gru", "generator/head"} <= set(norms)
@@ -76,15 +76,13 @@ def test_the_discriminators_rest_while_the_generator_trains_alone():
     before = weights(learner, "discriminators")
     terms, norms, *_ = learner.step([random_batch()])
     assert torch.equal(before, weights(learner, "discriminators"))
-    assert set(terms) == {"l1", "spectral", "mel", "dominant", "overshoot"}
+    assert set(terms) == {"bands"}
     assert "discriminators" not in norms
 
 
 def test_the_ramp_scales_what_the_gan_asks_of_the_generator_alone():
     def norms(ramp):
-        others = dict.fromkeys(["spectral", "mel", "dominant", "overshoot"], 0.0)
-        weights = {f"lambda_{name}": weight for name, weight in others.items()}
-        learner = small_learner(**weights, lambda_l1=1e-9, gan_share=0.0)
+        learner = small_learner(lambda_bands=0.0, lambda_l1=1e-9, gan_share=0.0)
         return learner.step([random_batch()], ramp).norms
 
     half, full = norms(0.5), norms(1.0)
@@ -115,7 +113,7 @@ def test_half_precision_learns_like_single_with_its_own_scaler_for_each_optimise
             assert finite or overflowed
         last_terms.append(terms)
         assert finite
-    assert last_terms[1]["spectral"] == pytest.approx(last_terms[0]["spectral"], rel=0.05)
+    assert last_terms[1]["bands"] == pytest.approx(last_terms[0]["bands"], rel=0.05)
     assert all(weight.dtype == torch.float32 for weight in half.generator.parameters())
 
 
@@ -168,9 +166,9 @@ def test_one_batch_is_learned_by_heart(rows):
     segments = PairSegments(corpus_folder("train"), rows["train"], 9_600, seed=0)
     loaded = collate_keep_meta([segments[(1, index)] for index in range(4)])
     # Of masks for each bin: gains of bands cannot learn a batch by heart.
-    masks = {"band_gains": False, "gate_pauses": False, "channels": 6, "hidden": 256}
+    masks = {"architecture": "spectral", "gate_pauses": False, "channels": 6, "hidden": 256}
     schedule = {"lr": 3e-3, "lr_schedule": "constant", "warmup_steps": 100}
-    learner = small_learner(60, **masks, **schedule, lambda_l1=0.0)
+    learner = small_learner(60, **masks, **schedule, lambda_bands=0.0, lambda_spectral=1.0)
     batch = to_batch(settings(), loaded, "cpu")
     spectral = [learner.step([batch]).terms["spectral"] for _ in range(60)]
     assert spectral[-1] < 0.7 * spectral[0]

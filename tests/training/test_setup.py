@@ -54,6 +54,6 @@ def test_the_checkpoint_of_another_run_is_taken_and_remembered_as_source(finishe
 def test_other_networks_than_the_parameters_describe_are_refused_by_name(finished):
     with pytest.raises(ValueError, match=r"channels = 8: expected 6, as in run abc \(init_run\)"):
         initial_checkpoint(settings(init_run="latest", channels=8), NewRun())
-    with pytest.raises(ValueError, match=r"discriminators = \['stft'\]: expected \['period'"):
+    with pytest.raises(ValueError, match=r"discriminators = \['stft'\]: expected \['bands'"):
         given = {"init_discriminators": True, "discriminators": ["stft"]}
         initial_checkpoint(settings(init_run="latest", **given), NewRun())

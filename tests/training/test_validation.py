@@ -75,7 +75,7 @@ def test_many_items_are_scored_in_as_many_processes_as_asked_for(rows, monkeypat
 
 
 def test_discriminators_that_hear_levels_tell_a_louder_clean_apart():
-    def loudest(signals):
+    def loudest(signals, enhanced):
         maps = [signals, signals.mean(dim=2)]
         return [signals.abs().mean(dim=2)], [maps]
 
