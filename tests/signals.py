@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 from scipy.signal import firwin, lfilter
 
-from lib.audio import files
+from lib.audio import files, mp3
 
 RATE = 48_000
 
@@ -48,11 +48,15 @@ def speech_like(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
 
 
 def write(
-    path: Path, signal: np.ndarray, sample_rate: int = RATE, subtype: str | None = None
+    path: Path,
+    signal: np.ndarray,
+    sample_rate: int = RATE,
+    subtype: str | None = None,
+    **form: str,
 ) -> Path:
     """As any format that the suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, signal, sample_rate, subtype=subtype)
+    soundfile.write(path, signal, sample_rate, subtype=subtype, **form)
     return path
 
 
@@ -63,6 +67,22 @@ def overstated_mp3(path: Path, signal: np.ndarray, n_frames: int) -> Path:
     frames = int.from_bytes(content[count : count + 4], "big") + n_frames
     content[count : count + 4] = frames.to_bytes(4, "big")
     path.write_bytes(content)
+    return path
+
+
+def mp3_without_count(path: Path, signal: np.ndarray) -> Path:
+    """An MP3 of variable bit rate at 48 kHz without the first frame, which tells its length."""
+    soundfile.write(path, signal, RATE, bitrate_mode="VARIABLE", compression_level=0.0)
+    content = path.read_bytes()
+    n_bytes = mp3.parse_header(content[:4]).n_bytes
+    assert b"Xing" in content[:n_bytes] and content[n_bytes] == 0xFF
+    path.write_bytes(content[n_bytes:])
+    return path
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """The parts one behind the other, as `cat` writes them."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
 
 

@@ -14,18 +14,16 @@ import numpy as np
 import soundfile
 import soxr
 
+from lib.audio.opening import AudioError, open_sound, unreadable
+
 SAMPLE_RATE = 48_000  # Hz; corpora, models and scores know no other
 SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .w64 .caf .au".split())
 # The one format that is written: lossless, with a range from full scale to -144 dB.
 EXTENSION = ".flac"
 SUBTYPE = "PCM_24"
-# Seconds that an MP3 may hold less than it announces: libsndfile takes its length from the bit rate
-# and the file's size, tags and the encoder's padding included. Every other header is exact.
+# Seconds that an MP3 may hold less than its first frame announces: some encoders count the frames
+# that they planned. Every other header is exact.
 MP3_SHORTFALL = 0.5
-
-
-class AudioError(ValueError):
-    """A file that cannot be used; the message names the file and the reason."""
 
 
 class Info(NamedTuple):
@@ -71,11 +69,8 @@ def find(folder: str | Path, glob: str = "**/*") -> list[Path]:
 
 def info(path: str | Path) -> Info:
     """The header of `path`. Raises `AudioError` if it cannot be read."""
-    try:
-        header = soundfile.info(str(path))
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
-    return Info(header.format, header.subtype, header.samplerate, header.channels, header.frames)
+    with open_sound(path) as file:
+        return Info(file.format, file.subtype, file.samplerate, file.channels, file.frames)
 
 
 def read(
@@ -101,15 +96,18 @@ def read(
     """
     shortfall = 0
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with open_sound(path) as file:
             if n_samples < 0:
                 shortfall = max_shortfall(file)
             expected = file.frames - start if n_samples < 0 else n_samples
-            file.seek(start)
+            if file.seekable():
+                file.seek(start)
+            else:  # GSM 6.10, G.721 and their kind are read from the beginning on
+                file.read(start)
             channels = file.read(expected, dtype="float32", always_2d=True)
             file_rate = file.samplerate
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error, path)})") from None
+        raise unreadable(path, error) from None
     one_is_enough = first_channel or channels.shape[1] == 1
     signal = channels[:, 0].copy() if one_is_enough else channels.mean(axis=1)
     if len(signal) < max(expected - shortfall, min(expected, 1)):
@@ -156,12 +154,3 @@ def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     soundfile.write(str(unfinished), signal, sample_rate, format="FLAC", subtype=SUBTYPE)
     return unfinished.replace(path)
-
-
-def _reason(error: Exception, path: str | Path) -> str:
-    """Why `path` cannot be read; libsndfile says "System error" of a file that is not there."""
-    if not Path(path).is_file():
-        return "there is no such file"
-    if not Path(path).stat().st_size:
-        return "the file is empty"
-    return str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from lib.audio.files import AudioError, max_shortfall
+from lib.audio.files import max_shortfall
+from lib.audio.opening import AudioError, open_sound
 
 
 def read_whole(path: Path) -> np.ndarray:
     """All samples of a file, `[T, C]`. Raises `AudioError` if some are missing or not finite."""
-    with soundfile.SoundFile(path) as file:
-        signal = file.read(dtype="float32", always_2d=True)
+    with open_sound(path) as file:
+        # Of some codecs the number has to be said.
+        signal = file.read(file.frames, dtype="float32", always_2d=True)
         return _checked(path, signal, file.frames, max_shortfall(file))
 
 
@@ -24,7 +25,7 @@ def read_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, bool]]
 
     Raises `AudioError` at a block in which samples are missing or not finite.
     """
-    with soundfile.SoundFile(path) as file:
+    with open_sound(path) as file:
         # What the header promises: a truncated file holds less, which `_checked` finds.
         n_left, shortfall = file.frames, max_shortfall(file)
         while n_left > 0:
