@@ -1,5 +1,8 @@
 """Signals and folders of files that tests share, made from a seed."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +87,17 @@ def joined(path: Path, *parts: Path) -> Path:
     """The parts one behind the other, as `cat` writes them."""
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
+
+
+@contextmanager
+def file_size_limit(n_bytes: int) -> Iterator[None]:
+    """No file gets larger than this: what a full disk does, without one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def good_sources(root: Path, n_files: int = 6) -> Path:

@@ -5,7 +5,6 @@ resamples, because the default resampler of torchaudio leaves images only 20 dB 
 """
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import soundfile
 import soxr
 
 from lib.audio.opening import AudioError, open_sound, unreadable
+from lib.runtime.whole_file import whole_file
 
 SAMPLE_RATE = 48_000  # Hz; corpora, models and scores know no other
 SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .w64 .caf .au".split())
@@ -143,6 +143,7 @@ def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
 
     Raises:
         AudioError: `signal` holds NaN, or exceeds full scale, where an integer format clips.
+        OSError: it cannot be written, e.g. because the disk is full.
     """
     path = Path(path)
     peak = float(np.max(np.abs(signal), initial=0.0))
@@ -150,7 +151,6 @@ def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
         raise AudioError(
             f"{path}: peak {peak}, expected at most 1.0: scale the signal before writing"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    soundfile.write(str(unfinished), signal, sample_rate, format="FLAC", subtype=SUBTYPE)
-    return unfinished.replace(path)
+    with whole_file(path) as file:
+        soundfile.write(file, signal, sample_rate, format="FLAC", subtype=SUBTYPE)
+    return path

@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from lib.audio import files
+from lib.runtime.whole_file import whole_file
 
 CONTAINERS = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}  # by suffix
 WAV_CONTAINERS = ("WAV", "WAVEX", "RF64")  # all have the suffix .wav
@@ -56,25 +57,24 @@ def write(target: Path, source: Path, info: files.Info, blocks: Iterable[np.ndar
         info: the source's header.
 
     Returns: the number of samples beyond full scale, which an integer or lossy codec clips.
+
+    Raises:
+        OSError: it cannot be written, e.g. because the disk is full.
     """
-    container, codec = choose_format(target, info)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # A hidden file beside the target: the same disk, so that the rename is atomic.
-    unfinished, n_clipped = target.with_name(f".{target.name}.part"), 0
+    (container, codec), n_clipped = choose_format(target, info), 0
     form = (info.sample_rate, info.channels, codec)
-    try:
-        with soundfile.SoundFile(unfinished, "w", *form, format=container) as file:
-            # Before the samples: some containers hold tags in front of them.
-            _copy_tags(source, file)
-            for block in blocks:
-                if codec not in FLOAT_CODECS:
-                    n_clipped += int(np.count_nonzero(np.abs(block) > 1))
-                    block = block.clip(-1, 1)
-                for start in range(0, len(block), WRITE_LENGTH):
-                    file.write(block[start : start + WRITE_LENGTH])
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        whole_file(target) as whole,
+        soundfile.SoundFile(whole, "w", *form, format=container) as file,
+    ):
+        # Before the samples: some containers hold tags in front of them.
+        _copy_tags(source, file)
+        for block in blocks:
+            if codec not in FLOAT_CODECS:
+                n_clipped += int(np.count_nonzero(np.abs(block) > 1))
+                block = block.clip(-1, 1)
+            for start in range(0, len(block), WRITE_LENGTH):
+                file.write(block[start : start + WRITE_LENGTH])
     return n_clipped
 
 

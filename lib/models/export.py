@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
 from lib.models.generator import folded_copy
+from lib.runtime.whole_file import whole_file
 
 N_HOPS = 100  # of noise, with a pause inside, on which the model is compared with PyTorch
 MAX_DIFFERENCE = 1e-4  # of a sample between the model and PyTorch
@@ -94,12 +95,9 @@ def write_onnx(generator: nn.Module, path: str | Path, run: str = "") -> Path:
             f"{path}: differs from PyTorch by {difference:.2g}, expected at most"
             f" {MAX_DIFFERENCE:g}; nothing was written"
         )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A reader never sees half a file.
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    return part.replace(path)
+    with whole_file(path) as file:
+        file.write(content)
+    return Path(path)
 
 
 @torch.no_grad()

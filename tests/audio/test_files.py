@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from signals import RATE, noise, odd_and_bad_speech, overstated_mp3, write
+from signals import RATE, file_size_limit, noise, odd_and_bad_speech, overstated_mp3, write
 
 from lib.audio import files
 
@@ -20,6 +20,12 @@ def test_what_is_written_is_read_to_24_bits_at_its_own_level(tmp_path):
 def test_a_signal_that_would_clip_is_refused_and_leaves_no_file(tmp_path, signal):
     with pytest.raises(files.AudioError, match=r"a\.flac: peak .*, expected at most 1\.0"):
         files.write(tmp_path / "a.flac", signal, RATE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_file(tmp_path):
+    with pytest.raises(OSError, match=r"File too large: '.*a\.flac'"), file_size_limit(10_000):
+        files.write(tmp_path / "a.flac", noise(1.0), RATE)
     assert not list(tmp_path.iterdir())
 
 

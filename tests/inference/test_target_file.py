@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from signals import RATE, voiced, write
+from signals import RATE, file_size_limit, noise, voiced, write
 
 from lib.audio import files
 from lib.inference import target_file
@@ -59,3 +59,35 @@ def test_samples_beyond_full_scale_are_clipped_and_counted_unless_the_codec_hold
     np.testing.assert_array_equal(soundfile.read(tmp_path / "out.wav")[0], block[:, 0])
     kept = [1, -1, 0.5]
     np.testing.assert_allclose(soundfile.read(tmp_path / "out.flac")[0], kept * 2, atol=1e-4)
+
+
+# Without ALAC: libsndfile keeps it in a temporary file, which the limit of the test would hit, too.
+WRITERS = {
+    "a.wav": ("WAV", "PCM_16"),
+    "adpcm.wav": ("WAV", "MS_ADPCM"),
+    "a.flac": ("FLAC", "PCM_24"),
+    "a.ogg": ("OGG", "VORBIS"),
+    "a.opus": ("OGG", "OPUS"),
+    "a.mp3": ("MP3", "MPEG_LAYER_III"),
+    "a.caf": ("CAF", "PCM_16"),
+    "a.aiff": ("AIFF", "PCM_24"),
+    "a.w64": ("W64", "FLOAT"),
+    "a.au": ("AU", "ULAW"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_leaves_no_half_of_a_file(tmp_path, name):
+    """Of a compressed format, libsndfile lost up to half of the samples without an error."""
+    signal = noise(2.0)[:, None]
+    info = files.Info(*WRITERS[name], RATE, 1, len(signal))
+    source = write(tmp_path / "in.wav", signal)
+    target = tmp_path / "out" / name
+    target_file.write(target, source, info, [signal])
+    assert files.info(target).n_samples >= len(signal)
+    n_bytes = target.stat().st_size
+    target.unlink()
+    for limit in (100, n_bytes // 3, n_bytes - 8):
+        with pytest.raises(OSError, match=rf"File too large: '.*{name}'"), file_size_limit(limit):
+            target_file.write(target, source, info, [signal])
+        assert not list(target.parent.iterdir())

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 from models.networks import random_inputs, small_generator, with_strong_output
-from signals import RATE, voiced
+from signals import RATE, file_size_limit, voiced
 
 from lib import REPO
 from lib.deepfilter.enhance import enhance
@@ -84,6 +84,12 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
     message = r"x.onnx: differs from PyTorch by 0.0002, expected at most 0.0001"
     with pytest.raises(RuntimeError, match=message):
         write_onnx(load_weights(), tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_half_of_a_model(tmp_path):
+    with pytest.raises(OSError, match=r"File too large: '.*x\.onnx'"), file_size_limit(1_000):
+        write_onnx(small_generator(), tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
 
 
