@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lib.inference import jobs
+from lib.inference.checks import check_options
 from lib.inference.pcm import ENCODINGS, stream_pcm
 from lib.inference.recordings import restore_jobs
 from lib.inference.restorer import Restorer
@@ -37,15 +38,13 @@ def main() -> None:
         if arguments.stream:
             restore_stream(restorer, arguments)
             return
-        todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
+        restore_files(restorer, arguments)
     except (BrokenPipeError, KeyboardInterrupt):
-        # The reader of --stream has gone, or the user stops. A usual exit would complain about
+        # The reader of the output has gone, or the user stops. A usual exit would complain about
         # samples that cannot be flushed.
         os._exit(1)
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
-    # Outside, since Ctrl-C there is followed by a report of what is done.
-    restore_files(restorer, todo, arguments)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,12 +74,14 @@ def parse_arguments() -> argparse.Namespace:
     chosen = [arguments.stream, arguments.export is not None, arguments.target is not None]
     if sum(chosen) != 1:
         parser.error("expected either a source and a target, or --stream, or --export PATH")
-    if not 0 <= arguments.mix <= 1:
-        parser.error(f"--mix {arguments.mix}: expected 0 to 1")
+    try:
+        check_options(arguments.mix, arguments.already_enhanced, bool(arguments.noisy))
+    except ValueError as error:
+        parser.error(f"--{error}".replace("_", "-"))
     if arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
-    if arguments.noisy and (arguments.stream or not arguments.already_enhanced):
-        parser.error("--noisy goes with --already-enhanced, and not with --stream")
+    if arguments.noisy and arguments.stream:
+        parser.error("--noisy goes with files, and not with --stream")
     # Refused now: the export itself replaces a file without asking.
     if arguments.export and arguments.export.exists() and not arguments.overwrite:
         parser.error(f"{arguments.export}: exists; --overwrite replaces it")
@@ -90,17 +91,26 @@ def parse_arguments() -> argparse.Namespace:
 def restore_stream(restorer: Restorer, arguments: argparse.Namespace) -> None:
     """Raw samples from standard input to standard output, until the input ends."""
     already_enhanced = arguments.already_enhanced
-    # On standard error: standard output is for samples alone.
-    delay = restorer.stream(already_enhanced=already_enhanced).delay
     # 48 samples are a millisecond.
-    print(f"{delay / 48:.1f} ms late", file=sys.stderr)
-    stream_pcm(restorer, arguments.encoding, arguments.channels, arguments.mix, already_enhanced)
+    delay = restorer.stream(already_enhanced=already_enhanced).delay
+    _remark(f"{delay / 48:.1f} ms late")
+    n_broken = stream_pcm(
+        restorer, arguments.encoding, arguments.channels, arguments.mix, already_enhanced
+    )
+    if n_broken:
+        _remark(f"{n_broken} samples were NaN or infinite: silence stands in for them")
 
 
-def restore_files(
-    restorer: Restorer, todo: list[jobs.Job], arguments: argparse.Namespace
-) -> NoReturn:
+def _remark(text: str) -> None:
+    """On standard error, since standard output is for samples alone."""
+    # If it is closed, `print` would take standard output.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
+
+
+def restore_files(restorer: Restorer, arguments: argparse.Namespace) -> NoReturn:
     """Restore files, then exit: with status 1 if one failed or Ctrl-C stopped it."""
+    todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
     try:
@@ -110,7 +120,7 @@ def restore_files(
         # A user who stops still learns which files are there.
         print(jobs.report(outcomes))
         sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
-    print(jobs.report(outcomes))
+    print(jobs.report(outcomes), flush=True)
     # True is status 1.
     sys.exit(any(outcome.problem for outcome in outcomes))
 

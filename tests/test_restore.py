@@ -39,7 +39,7 @@ def test_a_folder_is_restored_and_the_status_tells_that_one_file_failed(tmp_path
         (["none.wav", "x.wav"], "none.wav: no such file or folder", ""),
         (["one.wav"], 2, "expected either a source and a target"),
         (["one.wav", "x.wav", "--mix", "2"], 2, "--mix 2.0: expected 0 to 1"),
-        (["one.wav", "x.wav", "--noisy", "one.wav"], 2, "--noisy goes with --already-enhanced"),
+        (["one.wav", "x.wav", "--noisy", "one.wav"], 2, "noisy goes with already-enhanced"),
         (["--stream", "--channels", "0"], 2, "--channels 0: expected at least 1"),
         (["--export", "one.wav"], 2, "one.wav: exists; --overwrite replaces it"),
         (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),
@@ -65,3 +65,11 @@ def test_raw_samples_of_two_channels_stream_through_the_command():
     streamed = np.frombuffer(done.stdout, "<i2").reshape(-1, 2) / 2**15
     assert len(streamed) == len(samples) + delay
     assert np.abs(streamed[delay:] - restorer(samples / 2**15)).max() < 1e-4 + 2**-15
+
+
+def test_remarks_do_not_get_into_the_samples(tmp_path):
+    """With standard error closed, what is printed there would go to standard output."""
+    samples = np.zeros(480, "<i2").tobytes()
+    line = f"exec {sys.executable} -m lib.restore --stream 2>&-"
+    done = subprocess.run(["sh", "-c", line], cwd=REPO, capture_output=True, input=samples)
+    assert done.returncode == 0 and len(done.stdout) == 2 * (480 + Restorer.load().stream().delay)

@@ -22,19 +22,29 @@ def stream_pcm(
     channels: int,
     mix: float = 1.0,
     already_enhanced: bool = False,
-) -> None:
+) -> int:
     """Restore interleaved samples at 48 kHz until the input ends; the output is `delay` late.
+
+    A sample that is NaN or infinite becomes silence: the stream goes on.
 
     Args:
         encoding: of input and output, one of `ENCODINGS`.
         mix: share of restored in the output, 0 to 1; the rest is the input.
         already_enhanced: the input has been through DeepFilterNet3.
+
+    Returns: the number of samples that were NaN or infinite.
+
+    Raises:
+        ValueError: standard input or output is closed.
     """
+    if sys.stdin is None or sys.stdout is None:
+        closed = "input" if sys.stdin is None else "output"
+        raise ValueError(f"standard {closed} is closed: a stream reads the one, writes the other")
     # One stream a channel: each is restored as if it were alone.
     kind, full_scale, _ = ENCODINGS[encoding]
     streams = [restorer.stream(mix, already_enhanced) for _ in range(channels)]
     frame_bytes = np.dtype(kind).itemsize * channels
-    rest = b""
+    rest, n_broken = b"", 0
     while data := sys.stdin.buffer.read1(MAX_READ_BYTES):
         # A read may end within a frame (one sample of each channel): its bytes wait for the next.
         data = rest + data
@@ -42,9 +52,13 @@ def stream_pcm(
         rest = data[n_whole:]
         frames = np.frombuffer(data[:n_whole], kind).reshape(-1, channels)
         signals = frames.T.astype(np.float32) / full_scale
+        broken = ~np.isfinite(signals)
+        n_broken += int(np.count_nonzero(broken))
+        signals[broken] = 0.0
         pairs = zip(streams, signals, strict=True)
         _write([stream.push(signal) for stream, signal in pairs], encoding)
     _write([stream.flush() for stream in streams], encoding)
+    return n_broken
 
 
 def _write(channels: list[np.ndarray], encoding: str) -> None:

@@ -16,6 +16,7 @@ import soxr
 from lib.audio.files import SAMPLE_RATE, AudioError, Info
 from lib.inference import jobs, source_file, target_file
 from lib.inference.channels import fit_length, join_channels, split_channels
+from lib.inference.checks import check_options
 from lib.inference.jobs import Job, Outcome
 from lib.runtime.progress import progress
 
@@ -82,7 +83,12 @@ def restore_jobs(
         overwrite: replace targets that exist.
         mix: share of restored in the target, 0 to 1; the rest is the source.
         already_enhanced: the sources have been through DeepFilterNet3.
+
+    Raises:
+        ValueError: `mix` is not within 0 to 1, or jobs have a noisy original without
+            `already_enhanced`.
     """
+    check_options(mix, already_enhanced, any(job.noisy for job in todo))
     options = Options(mix=mix, already_enhanced=already_enhanced)
     batch: list[ShortRecording] = []
     for job in todo:
@@ -115,9 +121,10 @@ def _restore_short(
         channels = split_channels(recording.signal, rate)
         signals += channels
         noisy = recording.noisy
-        # A source that is not enhanced yet is its own noisy original.
+        # An enhanced recording without its original stands in for it.
         noisy_signals += channels if noisy is None else split_channels(noisy, rate)
-    restored = iter(restorer.restore_batch(signals, noisy_signals, **options))
+    originals = noisy_signals if options["already_enhanced"] else None
+    restored = iter(restorer.restore_batch(signals, originals, **options))
     # The restorer keeps the order of the signals: channel by channel, recording by recording.
     for job, info, _, _ in batch:
         channels = [next(restored) for _ in range(info.channels)]
@@ -155,7 +162,7 @@ def _restored_blocks(
     )
     for (block, last), (noisy, _) in pairs:
         signal = source_resampler.resample_chunk(block, last=last)
-        noisy = noisy_resampler.resample_chunk(noisy, last=last) if job.noisy else signal
+        noisy = noisy_resampler.resample_chunk(noisy, last=last) if job.noisy else None
         restored = _push(streams, signal, noisy)
         if last:
             ends = np.stack([stream.flush() for stream in streams], axis=1)
@@ -169,9 +176,12 @@ def _restored_blocks(
         yield output
 
 
-def _push(streams: Sequence[ChannelStream], signal: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+def _push(
+    streams: Sequence[ChannelStream], signal: np.ndarray, noisy: np.ndarray | None
+) -> np.ndarray:
     """A block `[n, C]` through one stream a channel -> `[n, C]`."""
-    channels = zip(streams, signal.T, noisy.T, strict=True)
+    originals = [None] * len(streams) if noisy is None else noisy.T
+    channels = zip(streams, signal.T, originals, strict=True)
     return np.stack([stream.push(*pair) for stream, *pair in channels], axis=1)
 
 

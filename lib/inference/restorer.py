@@ -19,6 +19,7 @@ from lib.corpus import manifest
 from lib.deepfilter.enhance import enhance_batch
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.inference.channels import join_channels, split_channels
+from lib.inference.checks import check_options, check_rate, checked_signals
 from lib.inference.loudness import LoudnessMatcher
 from lib.inference.stream import RestorerStream
 from lib.models.export import write_onnx
@@ -127,23 +128,20 @@ class Restorer:
             mix: share of restored in the result, 0 to 1; the rest is `signal`.
 
         Raises:
-            ValueError: another shape, integer samples, NaN or infinite samples.
+            ValueError: what `lib.inference.checks` refuses: another shape, integer samples, NaN or
+                infinite samples, a `mix` beyond 0 to 1, `noisy` without `already_enhanced`.
         """
-        # Integer samples have another full scale, which cannot be known here.
-        if not np.issubdtype(np.asarray(signal).dtype, np.floating):
-            dtype = np.asarray(signal).dtype
-            raise ValueError(f"samples are {dtype}, expected floating point, full scale 1.0")
-        signal = np.asarray(signal, np.float32)
+        check_options(mix, already_enhanced, noisy is not None)
+        sample_rate = check_rate(sample_rate)
+        recordings = [[signal], None if noisy is None else [noisy]]
+        (signal,), (noisy_signal,) = checked_signals(*recordings, axes=(1, 2))
         # More channels than samples: the axes are most likely in the wrong order.
-        transposed = signal.ndim == 2 and signal.shape[1] > len(signal)
-        if signal.ndim not in (1, 2) or not signal.size or transposed:
+        if not signal.size or (signal.ndim == 2 and signal.shape[1] > len(signal)):
             raise ValueError(
                 f"expected a recording [T] or [T, channels] with samples, got {signal.shape}"
             )
-        if noisy is not None and np.shape(noisy) != signal.shape:
-            raise ValueError(f"noisy is {np.shape(noisy)}, expected {signal.shape}")
         signals = split_channels(signal, sample_rate)
-        noisy_signals = signals if noisy is None else split_channels(noisy, sample_rate)
+        noisy_signals = None if noisy is None else split_channels(noisy_signal, sample_rate)
         restored = self.restore_batch(signals, noisy_signals, mix, already_enhanced)
         # A recording `[T]` came as one channel of `[T, C]` and gets its shape back.
         return join_channels(restored, sample_rate, len(signal)).reshape(signal.shape)
@@ -157,12 +155,10 @@ class Restorer:
     ) -> list[np.ndarray]:
         """Restore signals `[T]` at 48 kHz of any lengths together, each as if it were alone.
 
-        Arguments as of `__call__`, a signal each. Raises `ValueError` for NaN or infinite samples.
+        Arguments and errors as of `__call__`, a signal each.
         """
-        signals = [np.asarray(signal, np.float32) for signal in signals]
-        if not all(np.isfinite(signal).all() for signal in signals):
-            raise ValueError("a signal holds NaN or infinite samples")
-        noisy = signals if noisy is None else noisy
+        check_options(mix, already_enhanced, noisy is not None)
+        signals, noisy = checked_signals(signals, noisy)
         enhanced = signals
         if not already_enhanced:
             enhanced = [out.signal for out in enhance_batch(signals, device=self.device.type)]

@@ -12,6 +12,7 @@ from lib.deepfilter.grid import DELAY, HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.model import load
 from lib.deepfilter.rows import samples_of
 from lib.deepfilter.stream import DeepFilterStream
+from lib.inference.checks import check_options, checked_signals
 from lib.inference.loudness import LoudnessMatcher
 from lib.models.export import run_hops
 
@@ -30,6 +31,9 @@ class RestorerStream:
         already_enhanced: the input has been through DeepFilterNet3; `push` may get the noisy
             original beside it.
 
+    Raises:
+        ValueError: `mix` is not within 0 to 1.
+
     >>> from lib.models.pretrained import load_weights
     >>> stream = RestorerStream(load_weights())
     >>> [len(stream.push(np.zeros(n))) for n in (1, 1000, 480)], len(stream.flush()) == stream.delay
@@ -39,6 +43,7 @@ class RestorerStream:
     def __init__(
         self, generator: nn.Module, mix: float = 1.0, already_enhanced: bool = False
     ) -> None:
+        check_options(mix, already_enhanced, has_noisy=False)
         self.generator = generator
         self.mix = mix
         self.already_enhanced = already_enhanced
@@ -70,16 +75,11 @@ class RestorerStream:
             noisy: with `already_enhanced`, the noisy original; without it `chunk` stands in.
 
         Raises:
-            ValueError: the chunk is not one-dimensional, holds NaN or infinite samples, or `noisy`
-                has another length.
+            ValueError: what `lib.inference.checks` refuses. The stream can go on with another
+                chunk.
         """
-        dry = np.asarray(chunk, np.float32)
-        noisy = dry if noisy is None else np.asarray(noisy, np.float32)
-        finite = np.isfinite(dry).all() and np.isfinite(noisy).all()
-        if dry.ndim != 1 or dry.shape != noisy.shape or not finite:
-            raise ValueError(
-                f"chunk {dry.shape}, noisy {noisy.shape}: expected finite samples [n] of one length"
-            )
+        check_options(self.mix, self.already_enhanced, noisy is not None)
+        (dry,), (noisy,) = checked_signals([chunk], None if noisy is None else [noisy])
         pair = np.stack([dry, noisy])
         # Long chunks go in parts, so that memory does not grow with the chunk.
         for part in np.split(pair, range(CHUNK_LENGTH, len(dry), CHUNK_LENGTH), axis=1):

@@ -12,13 +12,13 @@ from lib.inference.pcm import stream_pcm
 from lib.inference.restorer import Restorer
 
 
-def streamed(monkeypatch, data: bytes, encoding: str, **options) -> bytes:
+def streamed(monkeypatch, data: bytes, encoding: str, n_broken: int = 0, **options) -> bytes:
     """The bytes on standard output for these bytes on standard input."""
     output = io.BytesIO()
     buffer = io.BufferedReader(io.BytesIO(data))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=buffer))
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
-    stream_pcm(Restorer.load(), encoding, **options)
+    assert stream_pcm(Restorer.load(), encoding, **options) == n_broken
     return output.getvalue()
 
 
@@ -40,3 +40,22 @@ def test_integer_samples_at_both_ends_of_the_scale_do_not_wrap_around(monkeypatc
     output = streamed(monkeypatch, signal.tobytes(), encoding, channels=2, mix=0.0)
     samples = np.frombuffer(output, kind).reshape(-1, 2)[2400:]
     assert (samples[:, 0] == ends.min).all() and (samples[:, 1] >= ends.max - 127).all()
+
+
+def test_a_sample_that_is_nan_is_silence_and_the_stream_goes_on(monkeypatch):
+    signal = 3 * voiced(0.5, 0)
+    signal[[777, 778]] = 0.0
+    broken = signal.copy()
+    broken[[777, 778]] = np.nan, -np.inf
+    outputs = [
+        streamed(monkeypatch, samples.astype("<f4").tobytes(), "f32", channels=1, n_broken=n)
+        for samples, n in ((signal, 0), (broken, 2))
+    ]
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout"])
+def test_a_closed_pipe_is_named(monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(ValueError, match=f"standard {name.removeprefix('std')}put is closed"):
+        stream_pcm(Restorer.load(), "s16", channels=1)

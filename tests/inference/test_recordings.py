@@ -126,7 +126,7 @@ def test_jobs_that_cannot_succeed_are_refused_before_any_work(tmp_path, change, 
     paths = {"source": "in.wav", "target": "o.wav"} | change
     job = Job(**{name: tmp_path / path for name, path in paths.items()})
     no_restorer = SimpleNamespace()
-    (outcome,) = restore_jobs([job], no_restorer)
+    (outcome,) = restore_jobs([job], no_restorer, already_enhanced=True)
     assert message in outcome.problem
 
 
