@@ -9,8 +9,9 @@ The model's metadata are sample_rate (Hz), hop_length and delay (samples), n_inp
 
 import io
 import warnings
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import onnx
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
+from lib.models.content import content_hash
 from lib.models.generator import folded_copy
 from lib.runtime.whole_file import whole_file
 
@@ -136,13 +138,44 @@ def run_hops(
     Shape:
         - inputs: `[1, C, T]`, `T` a multiple of 480; restored: `[1, 1, T]`, and the state after it
     """
-    return _run_session(_session_of(generator), inputs, state)
+    return _run_session(_session_of(generator, state is None), inputs, state)
+
+
+class _Export(NamedTuple):
+    """The session of a generator, and the weights that it was exported with."""
+
+    session: onnxruntime.InferenceSession
+    tensors: list[Tensor]
+    versions: list[int]
+    content: str
 
 
 # Streams of one generator share its export.
-@lru_cache(4)
-def _session_of(generator: nn.Module) -> onnxruntime.InferenceSession:
-    return _session(export_hop(generator))
+_EXPORTS: WeakKeyDictionary[nn.Module, _Export] = WeakKeyDictionary()
+
+
+def _session_of(generator: nn.Module, starts: bool) -> onnxruntime.InferenceSession:
+    """The generator as it is now: an export of former weights is replaced.
+
+    Args:
+        starts: a stream starts, and the weights themselves are compared. Within a stream their
+            version numbers are, which a hop has the time for; PyTorch counts every change by an
+            operation.
+    """
+    known = _EXPORTS.get(generator)
+    if known and not starts and known.versions == _versions(known.tensors):
+        return known.session
+    tensors = list(generator.state_dict().values())
+    content = content_hash(generator.state_dict())
+    same = known and known.content == content
+    session = known.session if same else _session(export_hop(generator))
+    _EXPORTS[generator] = _Export(session, tensors, _versions(tensors), content)
+    return session
+
+
+def _versions(tensors: list[Tensor]) -> list[int]:
+    # Tensors made in inference mode have no version, and cannot be changed outside it.
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:

@@ -1,5 +1,6 @@
 """The exported hop: as PyTorch, self-described, and used by a program that knows no PyTorch."""
 
+import gc
 import os
 import re
 import subprocess
@@ -53,6 +54,48 @@ def test_hops_in_onnx_runtime_go_on_from_a_state():
     first, state = run_hops(network, x[..., :960])
     second, _ = run_hops(network, x[..., 960:], state)
     np.testing.assert_array_equal(np.concatenate([first, second], axis=2), whole)
+
+
+def change(network, how):
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if how == "in place":
+                parameter.mul_(1.1)
+            elif how == "behind PyTorch's back":
+                parameter.data.mul_(1.1)
+    if how == "loaded":
+        network.load_state_dict(small_generator(seed=9).state_dict())
+
+
+@pytest.mark.parametrize("how", ["in place", "behind PyTorch's back", "loaded"])
+@torch.no_grad()
+def test_hops_use_the_weights_as_they_are(how):
+    """A restorer that was trained on after a stream would have streamed with its former weights."""
+    network = with_strong_output(small_generator())
+    x = random_inputs(network, 480 * 6, batch_size=1)
+    former, state = run_hops(network, x.numpy())
+    change(network, how)
+    now, _ = run_hops(network, x.numpy())
+    np.testing.assert_allclose(now, network(x)[0].numpy(), atol=1e-4)
+    assert np.abs(now - former).max() > 1e-3
+    if how == "in place":  # and in the middle of a stream, too
+        former_states = [torch.from_numpy(part) for part in state]
+        change(network, how)
+        expected, _ = network(x, former_states)
+        np.testing.assert_allclose(run_hops(network, x.numpy(), state)[0], expected, atol=1e-4)
+
+
+def test_streams_of_one_generator_share_its_export_while_it_lives():
+    network = small_generator()
+    hop = np.zeros((1, network.n_inputs, 480), np.float32)
+    run_hops(network, hop)
+    session = export._EXPORTS[network].session
+    run_hops(network, hop)
+    assert export._EXPORTS[network].session is session
+    n_exports = len(export._EXPORTS)
+    del network
+    gc.collect()
+    assert len(export._EXPORTS) == n_exports - 1
 
 
 def test_states_have_the_names_of_their_places(model):
