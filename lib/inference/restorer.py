@@ -5,6 +5,7 @@
 (4410, 2)
 """
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from lib.inference.checks import check_options, check_rate, checked_signals
 from lib.inference.loudness import LoudnessMatcher
 from lib.inference.stream import RestorerStream
 from lib.models.export import write_onnx
-from lib.models.generator import GENERATOR_PARAMETERS, make_generator, restore_aligned
-from lib.models.pretrained import load_weights
+from lib.models.generator import restore_aligned
+from lib.models.pretrained import generator_with, load_weights
 from lib.tracking import store
 from lib.training import checkpoints
 
@@ -35,15 +36,23 @@ CHUNK_LENGTH = 4 * SAMPLE_RATE  # samples of each signal that it gets at once
 def load_generator(checkpoint: Path, device: str = "cpu") -> nn.Module:
     """The averaged generator of a training checkpoint or of a `.safetensors` file, in eval mode.
 
-    Raises `ValueError` if the file is none of these.
+    Raises `ValueError` if the file is none of these, or is damaged.
     """
     if checkpoint.suffix == ".safetensors":
         return load_weights(checkpoint, device)
-    saved = checkpoints.read_checkpoint(checkpoint)
-    params = saved["params"]
-    generator = make_generator(**{name: params[name] for name in GENERATOR_PARAMETERS})
-    generator.load_state_dict(saved["learner"]["average"])
-    return generator.to(device).eval()
+    try:
+        # PyTorch stores a checksum of each tensor, and does not look at it.
+        if zipfile.is_zipfile(checkpoint):
+            with zipfile.ZipFile(checkpoint) as archive:
+                if damaged := archive.testzip():
+                    raise ValueError(f"{checkpoint}: is damaged ({damaged})")
+        saved = checkpoints.read_checkpoint(checkpoint)
+        weights, params = saved["learner"]["average"], saved["params"]
+        return generator_with(weights, params, checkpoint, device)
+    except (LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{checkpoint}: not a checkpoint of this project's training ({type(error).__name__})"
+        ) from None
 
 
 @torch.no_grad()

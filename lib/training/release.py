@@ -10,9 +10,11 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from lib.models.content import content_hash
 from lib.models.pretrained import WEIGHTS, weights_info
+from lib.runtime.whole_file import whole_file
 from lib.tracking import store
 from lib.training.checkpoints import read_checkpoint
 
@@ -28,6 +30,7 @@ def write_weights(checkpoint: Path, path: Path = WEIGHTS, **origin: str) -> Path
     Raises:
         ValueError: the file is no checkpoint, a weight does not fit into float16, or the result is
             larger than 4 MB.
+        OSError: it cannot be written, e.g. because the disk is full.
     """
     saved = read_checkpoint(checkpoint)
     # The average is what validation judged.
@@ -50,9 +53,11 @@ def write_weights(checkpoint: Path, path: Path = WEIGHTS, **origin: str) -> Path
     metadata = {
         "params": json.dumps(saved["params"]),
         "origin": json.dumps(known | origin),
+        # Checked whenever they are loaded.
+        "sha256": content_hash(weights),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path, metadata)
+    with whole_file(path) as file:
+        file.write(save(weights, metadata))
     return path
 
 

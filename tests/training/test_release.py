@@ -4,6 +4,7 @@ As stored they restore what their checkpoint restores.
 """
 
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from signals import file_size_limit
 
 from lib.audio import files
 from lib.audio.bandwidth import bandwidth_hz
@@ -20,6 +22,7 @@ from lib.corpus import mix
 from lib.deepfilter.enhance import enhance
 from lib.inference.restorer import load_generator, restore_signal
 from lib.metrics.lsd import lsd_db
+from lib.models.content import content_hash
 from lib.models.pretrained import WEIGHTS, load_weights, weights_info
 from lib.tracking import session
 from lib.training import release
@@ -59,6 +62,61 @@ def test_the_file_says_what_made_it(checkpoint, tmp_path):
     assert about["origin"]["epoch"] == 7 and about["origin"]["manifest_sha256"] == "abc"
     with safe_open(path, "pt") as file:
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}
+
+
+def test_the_file_has_a_hash_of_its_weights(checkpoint, tmp_path):
+    path = write_weights(checkpoint[0], tmp_path / "small.safetensors")
+    with safe_open(path, "pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+        assert file.metadata()["sha256"] == content_hash(weights)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"small\.safetensors: is damaged"):
+        load_generator(path)
+
+
+def test_a_full_disk_leaves_the_former_weights(checkpoint, tmp_path):
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(b"former")
+    with pytest.raises(OSError, match="File too large"), file_size_limit(10_000):
+        write_weights(checkpoint[0], path)
+    assert path.read_bytes() == b"former"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda saved: saved["learner"]["average"]["head.weight"].fill_(torch.nan), "is NaN"),
+        (lambda saved: saved["learner"]["average"].pop("head.weight"), "of another network"),
+        (lambda saved: saved["learner"].pop("average"), r"not a checkpoint .*\(KeyError\)"),
+        (lambda saved: saved["params"].pop("channels"), "its parameters describe no generator"),
+        (lambda saved: saved.update(learner=3), r"not a checkpoint .*\(AttributeError\)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused_by_its_name(checkpoint, change, message):
+    saved = torch.load(checkpoint[0], weights_only=True)
+    change(saved)
+    torch.save(saved, checkpoint[0])
+    with pytest.raises(ValueError, match=rf"best\.pt: .*{message}"):
+        load_generator(checkpoint[0])
+
+
+def test_a_checkpoint_with_a_flipped_bit_is_refused_or_loads_the_same(checkpoint):
+    path = checkpoint[0]
+    expected = content_hash(load_generator(path).state_dict())
+    content, rng = path.read_bytes(), random.Random(0)
+    n_refused = 0
+    for _ in range(40):
+        broken = bytearray(content)
+        broken[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(broken)
+        try:
+            assert content_hash(load_generator(path).state_dict()) == expected
+        except ValueError as error:
+            assert str(path) in str(error)
+            n_refused += 1
+    assert n_refused > 30
 
 
 def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_given(
