@@ -6,14 +6,13 @@ would be lost without a word: such a file gets a header with the counted length,
 
 import mmap
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import soundfile
 
-from lib.audio import mp3
+from lib.audio import mp3, riff
 
 MAX_REST = 0.5  # seconds of sound that bytes behind a WAV's chunks may be: padding, not a recording
 
@@ -91,20 +90,10 @@ def _is_chained(content: mmap.mmap) -> bool:
 
 def _behind_chunks(content: mmap.mmap) -> int:
     """Bytes of a WAV behind `data` that belong to no chunk."""
-    place, behind_data = 12, False
-    while len(content) >= place + 8:
-        name, n_bytes = content[place : place + 4], content[place + 4 : place + 8]
-        n_bytes = int.from_bytes(n_bytes, "little")
-        end = place + 8 + n_bytes + n_bytes % 2
-        if name == b"data":
-            # Up to the end of the file, if the size is not known.
-            if n_bytes == 0xFFFFFFFF or end >= len(content):
-                return 0
-            behind_data = True
-        elif behind_data and (not re.fullmatch(rb"[\x20-\x7e]{4}", name) or end > len(content) + 1):
-            return len(content) - place
-        place = end
-    return 0
+    found = list(riff.chunks(content))
+    if not any(chunk.name == b"data" for chunk in found):
+        return 0
+    return max(0, len(content) - found[-1].end)
 
 
 def _reason(error: Exception, path: str | Path) -> str:

@@ -1,13 +1,13 @@
 """Writing a restored recording in the container, codec and tags of its source."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from lib.audio import files
+from lib.inference.tags import append_chunks, copy_tags
 from lib.runtime.whole_file import whole_file
 
 CONTAINERS = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}  # by suffix
@@ -63,24 +63,15 @@ def write(target: Path, source: Path, info: files.Info, blocks: Iterable[np.ndar
     """
     (container, codec), n_clipped = choose_format(target, info), 0
     form = (info.sample_rate, info.channels, codec)
-    with (
-        whole_file(target) as whole,
-        soundfile.SoundFile(whole, "w", *form, format=container) as file,
-    ):
-        # Before the samples: some containers hold tags in front of them.
-        _copy_tags(source, file)
-        for block in blocks:
-            if codec not in FLOAT_CODECS:
-                n_clipped += int(np.count_nonzero(np.abs(block) > 1))
-                block = block.clip(-1, 1)
-            for start in range(0, len(block), WRITE_LENGTH):
-                file.write(block[start : start + WRITE_LENGTH])
+    with whole_file(target) as whole:
+        with soundfile.SoundFile(whole, "w", *form, format=container) as file:
+            # Before the samples: some containers hold tags in front of them.
+            copy_tags(source, file)
+            for block in blocks:
+                if codec not in FLOAT_CODECS:
+                    n_clipped += int(np.count_nonzero(np.abs(block) > 1))
+                    block = block.clip(-1, 1)
+                for start in range(0, len(block), WRITE_LENGTH):
+                    file.write(block[start : start + WRITE_LENGTH])
+        append_chunks(source, whole)
     return n_clipped
-
-
-def _copy_tags(source: Path, target: soundfile.SoundFile) -> None:
-    with soundfile.SoundFile(source) as file:
-        tags = file.copy_metadata()
-    for name, text in tags.items():
-        with suppress(soundfile.LibsndfileError):  # the container has no such tag
-            setattr(target, name, text)
