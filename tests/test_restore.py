@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from signals import voiced, write
 
-from lib import REPO
+from lib import REPO, RUNS
 from lib.inference.restorer import Restorer
 from lib.restore import main
 
@@ -30,6 +30,20 @@ def test_a_folder_is_restored_and_the_status_tells_that_one_file_failed(tmp_path
     assert done.returncode == 1 and "1 of 2 restored" in done.stdout
     assert "not restored:" in done.stdout and "two.wav: not readable as audio" in done.stdout
     assert soundfile.info(tmp_path / "out" / "a" / "one.wav").subtype == "PCM_24"
+
+
+def test_the_notebook_restores_a_single_file_into_its_folder(tmp_path):
+    """The folder was taken for the file: a target without a suffix."""
+    source = write(tmp_path / (250 * "n" + ".wav"), voiced(0.5, 0))
+    words = ["notebooks/restore.ipynb", tmp_path / "out.ipynb", "-p", "source", source]
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", *map(str, words), "-p", "target", "single"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [path.name for path in (RUNS / "restored" / "single").iterdir()] == [source.name]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from lib.audio.folders import files_below, matches
 from lib.audio.opening import AudioError, open_sound, unreadable
 from lib.runtime.whole_file import whole_file
 
@@ -56,14 +57,14 @@ class Info(NamedTuple):
 def find(folder: str | Path, glob: str = "**/*") -> list[Path]:
     """Audio files below `folder` that match `glob`, in the order of their names.
 
-    The suffix decides what an audio file is. Hidden files and folders are left out.
+    The suffix decides what an audio file is. Hidden files and folders are left out. Linked folders
+    count; a folder that cannot be read is in the list, and reading it says why.
     """
     return sorted(
         path
-        for path in Path(folder).glob(glob)
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in files_below(folder)
+        if path.is_dir()
+        or (path.suffix.lower() in SUFFIXES and matches(path.relative_to(folder), glob))
     )
 
 

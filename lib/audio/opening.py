@@ -98,6 +98,8 @@ def _behind_chunks(content: mmap.mmap) -> int:
 
 def _reason(error: Exception, path: str | Path) -> str:
     """Why `path` cannot be read; libsndfile says "System error" of a file that is not there."""
+    if Path(path).is_dir():
+        return "a folder that cannot be listed" if not os.access(path, os.R_OK) else "a folder"
     if not Path(path).is_file():
         return "there is no such file"
     if not Path(path).stat().st_size:

@@ -1,5 +1,6 @@
 """Which recordings become which files, and what became of each of them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ class Job(NamedTuple):
     source: Path
     target: Path
     noisy: Path | None = None  # the noisy original of a source that is enhanced already
+    resumes: bool = False  # a target that an earlier run wrote is no problem
 
 
 class Outcome(NamedTuple):
@@ -25,6 +27,11 @@ class Outcome(NamedTuple):
     took_s: float = 0.0
     n_clipped: int = 0  # samples beyond full scale, which an integer format cannot hold
     problem: str = ""  # why there is no target; empty if there is one
+    existed: bool = False  # an earlier run wrote the target
+
+    def printable(self) -> "Outcome":
+        """The same with names that can be printed and stored (see `printable`)."""
+        return self._replace(source=printable(self.source), target=printable(self.target))
 
 
 def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job]:
@@ -42,23 +49,31 @@ def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     # A restored file would stand beside the recordings, or take the place of one.
-    if source.is_dir() and source.resolve() == target.resolve():
+    if source.is_dir() and _real(source) == _real(target):
         raise ValueError(f"{target}: is the source itself; name another folder")
     if noisy and noisy.is_dir() != source.is_dir():
         kind = "folder" if source.is_dir() else "file"
         raise ValueError(f"{noisy}: expected a {kind}, as {source} is one")
-    if source.is_file():
+    if not source.is_dir():
         return [Job(source, target / source.name if target.is_dir() else target, noisy)]
     if target.is_file():
         raise ValueError(f"{target}: is a file, expected a folder, as {source} is one")
+    paths = files.find(source)
     # The target may lie inside the source: a second run must not restore what the first one wrote.
-    inside = target.resolve()
-    paths = [path for path in files.find(source) if not path.resolve().is_relative_to(inside)]
+    if _real(target).is_relative_to(_real(source)):
+        paths = [path for path in paths if not _real(path).is_relative_to(_real(target))]
     if not paths:
         raise ValueError(f"{source}: no audio files ({', '.join(sorted(files.SUFFIXES))})")
     # The same relative path in all three folders.
     names = [path.relative_to(source) for path in paths]
-    return [Job(source / name, target / name, noisy and noisy / name) for name in names]
+    todo = [
+        Job(source / name, target / name, noisy and noisy / name, resumes=True) for name in names
+    ]
+    # Where the source lies inside the target.
+    recordings = {_real(path) for path in paths}
+    if lost := [job for job in todo if _real(job.target) in recordings]:
+        raise ValueError(f"{lost[0].target}: is one of the recordings; name another folder")
+    return todo
 
 
 def check_job(job: Job, overwrite: bool) -> files.Info:
@@ -73,9 +88,11 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
     if not info.n_samples:
         raise files.AudioError(f"{job.source}: holds no samples")
     # Not even with `overwrite`: the recording would be lost.
-    if job.source.resolve() == job.target.resolve():
+    if _real(job.source) == _real(job.target):
         raise ValueError(f"{job.target}: is the source itself; name another target")
-    if job.target.exists() and not overwrite:
+    if job.target.is_dir():
+        raise ValueError(f"{job.target}: is a folder")
+    if job.target.exists() and not overwrite and not is_done(job, info):
         raise ValueError(f"{job.target}: exists; overwrite replaces it")
     # Raises now for a format that cannot be written, and not after minutes of work.
     choose_format(job.target, info)
@@ -88,9 +105,32 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
     return info
 
 
+def is_done(job: Job, info: files.Info) -> bool:
+    """Whether an earlier run over the same folder has written the target.
+
+    Args:
+        info: the source's header.
+
+    It did if the target is as long as the source and newer: targets appear whole or not at all.
+    """
+    if not job.resumes or not job.target.is_file():
+        return False
+    if job.target.stat().st_mtime_ns < job.source.stat().st_mtime_ns:
+        return False
+    try:
+        return _size(files.info(job.target)) == _size(info)
+    except files.AudioError:
+        return False
+
+
 def done(job: Job, info: files.Info, took_s: float, n_clipped: int) -> Outcome:
     """The outcome of a job whose target is written."""
     return Outcome(str(job.source), str(job.target), info.duration, took_s, n_clipped)
+
+
+def existed(job: Job, info: files.Info) -> Outcome:
+    """The outcome of a job whose target an earlier run has written."""
+    return Outcome(str(job.source), str(job.target), info.duration, existed=True)
 
 
 def failed(job: Job, error: Exception) -> Outcome:
@@ -102,7 +142,16 @@ def failed(job: Job, error: Exception) -> Outcome:
     text = str(error)
     # Messages of `lib.audio.files` name the file already.
     problem = text if str(job.source) in text else f"{job.source}: {text}"
-    return Outcome(str(job.source), str(job.target), problem=problem)
+    return Outcome(str(job.source), str(job.target), problem=printable(problem))
+
+
+def printable(text: str) -> str:
+    """A path as text: bytes of a name that are not UTF-8 are escaped.
+
+    >>> printable("caf\\udce9.wav")
+    'caf\\\\xe9.wav'
+    """
+    return os.fsencode(text).decode(errors="backslashreplace")
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
@@ -112,17 +161,24 @@ def report(outcomes: Sequence[Outcome]) -> str:
     b.wav: 2 samples were beyond full scale and are clipped
     1 of 1 restored, 60.0 s in 5.0 s
     """
-    restored = [outcome for outcome in outcomes if not outcome.problem]
+    restored = [outcome for outcome in outcomes if not outcome.problem and not outcome.existed]
+    n_existed = sum(outcome.existed for outcome in outcomes)
     lines = [f"not restored: {outcome.problem}" for outcome in outcomes if outcome.problem]
     for outcome in restored:
         if outcome.n_clipped:
             clipped = f"{outcome.n_clipped} samples were beyond full scale and are clipped"
-            lines.append(f"{outcome.target}: {clipped}")
+            lines.append(f"{printable(outcome.target)}: {clipped}")
     seconds = sum(outcome.seconds for outcome in restored)
     took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
-    return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}"])
+    earlier = f"; already there: {n_existed}" if n_existed else ""
+    return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}{earlier}"])
 
 
 def _size(info: files.Info) -> tuple[int, int, int]:
     return info.sample_rate, info.channels, info.n_samples
+
+
+def _real(path: Path) -> Path:
+    # `Path.resolve` fails at a link to itself.
+    return Path(os.path.realpath(path))

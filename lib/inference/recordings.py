@@ -80,7 +80,7 @@ def restore_jobs(
 
     Args:
         todo: from `jobs.find_jobs`.
-        overwrite: replace targets that exist.
+        overwrite: replace targets that exist, also those that an earlier run has written.
         mix: share of restored in the target, 0 to 1; the rest is the source.
         already_enhanced: the sources have been through DeepFilterNet3.
 
@@ -94,6 +94,9 @@ def restore_jobs(
     for job in todo:
         try:
             info = jobs.check_job(job, overwrite)
+            if not overwrite and jobs.is_done(job, info):
+                yield jobs.existed(job, info)
+                continue
             # Long recordings are not read whole: memory would grow with their length.
             if info.duration > SHORT_S:
                 yield _restore_long(job, info, restorer, options)

@@ -1,8 +1,12 @@
 """Jobs: which files a command will write, what is refused before any work, and the report."""
 
+import os
+from pathlib import Path
+
 import pytest
 from signals import voiced, write
 
+from lib.audio import files
 from lib.inference import jobs
 from lib.inference.jobs import Job, Outcome
 
@@ -19,8 +23,8 @@ def folder(tmp_path):
 def test_a_folder_keeps_its_tree(folder):
     source, target = folder / "in", folder / "out"
     assert jobs.find_jobs(source, target) == [
-        Job(source / "a/one.wav", target / "a/one.wav"),
-        Job(source / "two.flac", target / "two.flac"),
+        Job(source / "a/one.wav", target / "a/one.wav", resumes=True),
+        Job(source / "two.flac", target / "two.flac", resumes=True),
     ]
     noisy = folder / "in"
     assert [job.noisy for job in jobs.find_jobs(source, target, noisy)] == [
@@ -33,6 +37,55 @@ def test_a_target_below_the_source_is_no_source(folder):
     write(folder / "in" / "restored" / "two.flac", voiced(0.1, 1))
     found = jobs.find_jobs(folder / "in", folder / "in" / "restored")
     assert [job.source.name for job in found] == ["one.wav", "two.flac"]
+
+
+def test_a_folder_around_the_source_gets_its_tree(folder):
+    """It was "no audio files": all of them lie below the target."""
+    assert [job.target.relative_to(folder) for job in jobs.find_jobs(folder / "in", folder)] == [
+        Path("a/one.wav"),
+        Path("two.flac"),
+    ]
+
+
+def test_a_target_that_is_another_recording_is_refused(folder):
+    write(folder / "in" / "in" / "a" / "one.wav", voiced(0.1, 1))
+    with pytest.raises(ValueError, match=r"in/a/one\.wav: is one of the recordings"):
+        jobs.find_jobs(folder / "in", folder)
+
+
+def test_links_count_and_one_to_nothing_is_named(folder):
+    (folder / "in" / "linked").symlink_to("a")
+    (folder / "in" / "a" / "loop").symlink_to("..")
+    (folder / "in" / "gone.wav").symlink_to("nowhere.wav")
+    (folder / "in" / "self.wav").symlink_to("self.wav")
+    todo = jobs.find_jobs(folder / "in", folder / "out")
+    names = [job.target.relative_to(folder / "out").as_posix() for job in todo]
+    assert names == ["a/one.wav", "gone.wav", "linked/one.wav", "self.wav", "two.flac"]
+    for job in (todo[1], todo[3]):
+        with pytest.raises(files.AudioError, match="there is no such file"):
+            jobs.check_job(job, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    "seconds, later, is_done", [(0.1, True, True), (0.1, False, False), (0.05, True, False)]
+)
+def test_a_target_is_done_if_it_is_as_long_as_its_source_and_newer(folder, seconds, later, is_done):
+    job = jobs.find_jobs(folder / "in", folder / "out")[0]
+    write(job.target, voiced(seconds, 1))
+    now = job.source.stat().st_mtime
+    os.utime(job.target, (now, now + (1 if later else -1)))
+    info = files.info(job.source)
+    assert jobs.is_done(job, info) == is_done
+    assert not jobs.is_done(job._replace(resumes=False), info)
+    if not is_done:
+        with pytest.raises(ValueError, match="exists; overwrite replaces it"):
+            jobs.check_job(job, overwrite=False)
+
+
+def test_a_target_that_is_a_folder_is_refused(folder):
+    job = Job(folder / "one.wav", folder / "in")
+    with pytest.raises(ValueError, match="in: is a folder"):
+        jobs.check_job(job, overwrite=True)
 
 
 def test_a_file_goes_into_a_folder_that_exists(folder):
@@ -76,4 +129,17 @@ def test_a_report_names_problems_and_counts_the_rest():
         "x/c.wav: 3 samples were beyond full scale and are clipped",
         "2 of 3 restored, 90.0 s in 6.0 s",
     ]
+    there = Outcome("d.wav", "x/d.wav", seconds=30.0, existed=True)
+    assert jobs.report([*outcomes, there]).endswith(
+        "2 of 4 restored, 90.0 s in 6.0 s; already there: 1"
+    )
     assert jobs.report([]) == "0 of 0 restored"
+
+
+def test_a_report_can_be_printed_whatever_the_names():
+    job = Job(Path("caf\udce9.wav"), Path("x/caf\udce9.wav"))
+    outcomes = [jobs.failed(job, ValueError("broken")), Outcome("", str(job.target), n_clipped=1)]
+    lines = jobs.report(outcomes).encode().decode().splitlines()
+    assert lines[0] == r"not restored: caf\xe9.wav: broken" and lines[1].startswith(
+        r"x/caf\xe9.wav: 1"
+    )

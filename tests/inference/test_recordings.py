@@ -111,6 +111,29 @@ def test_a_target_that_exists_is_replaced_only_with_overwrite(restorer, tmp_path
     assert "is the source itself" in outcome.problem
 
 
+def test_a_second_run_over_a_folder_does_what_is_left(restorer, tmp_path):
+    """After a run that was killed, each of its files was a problem."""
+    sources = [write(tmp_path / "in" / f"{i}.wav", voiced(0.2, i)) for i in range(3)]
+    todo = jobs.find_jobs(tmp_path / "in", tmp_path / "out")
+    list(restore_jobs(todo[:2], restorer))
+    first = todo[0].target.read_bytes()
+    write(sources[1], voiced(0.3, 1))  # recorded anew
+    outcomes = list(restore_jobs(todo, restorer))
+    assert [outcome.existed for outcome in outcomes] == [True, False, False]
+    assert "exists; overwrite" in outcomes[1].problem and not outcomes[2].problem
+    assert todo[0].target.read_bytes() == first
+    outcomes = list(restore_jobs(todo, restorer, overwrite=True))
+    assert not any(outcome.existed or outcome.problem for outcome in outcomes)
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.wav", 251 * "n" + ".wav"])
+def test_names_may_be_any_bytes(restorer, tmp_path, name):
+    write(tmp_path / "a.wav", voiced(0.2, 0)).rename(tmp_path / name)
+    job = Job(tmp_path / name, tmp_path / "out" / name)
+    assert "1 of 1 restored" in jobs.report(list(restore_jobs([job], restorer)))
+    assert files.info(job.target).n_samples == 9_600
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
