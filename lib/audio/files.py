@@ -68,9 +68,16 @@ def find(folder: str | Path, glob: str = "**/*") -> list[Path]:
     )
 
 
-def info(path: str | Path) -> Info:
-    """The header of `path`. Raises `AudioError` if it cannot be read."""
-    with open_sound(path) as file:
+def info(path: str | Path, whole: bool = False) -> Info:
+    """The header of `path`.
+
+    Args:
+        whole: look through the whole file for what its header does not tell (see `open_sound`).
+
+    Raises:
+        AudioError: it is no audio, or samples would be lost.
+    """
+    with open_sound(path, whole) as file:
         return Info(file.format, file.subtype, file.samplerate, file.channels, file.frames)
 
 
@@ -97,7 +104,7 @@ def read(
     """
     shortfall = 0
     try:
-        with open_sound(path) as file:
+        with open_sound(path, whole=start == 0 and n_samples < 0) as file:
             if n_samples < 0:
                 shortfall = max_shortfall(file)
             expected = file.frames - start if n_samples < 0 else n_samples

@@ -1,10 +1,15 @@
-"""The chunks of a WAV file: name, place, size. Also of RF64, its form beyond 4 GB (EBU 3306)."""
+"""The chunks of a WAV file: name, place, size.
+
+Also of RIFX and AIFF, whose numbers begin with the high byte, and of RF64, the form of a WAV beyond
+4 GB (EBU 3306).
+"""
 
 import mmap
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+SAMPLES = (b"data", b"SSND")  # the chunk of the samples in a WAV and in an AIFF
 UNKNOWN_SIZE = 0xFFFFFFFF  # of `data`: it stands in the chunk `ds64`, or is not known (a pipe)
 
 
@@ -28,10 +33,11 @@ def chunks(content: bytes | mmap.mmap) -> Iterator[Chunk]:
     >>> [(chunk.name, chunk.n_bytes, chunk.end) for chunk in chunks(wav)]
     [(b'fmt ', 2, 22), (b'data', 3, 34), (b'LIST', 0, 42)]
     """
+    order = "big" if content[:4] in (b"RIFX", b"FORM") else "little"
     place, long_size = 12, UNKNOWN_SIZE
     while len(content) >= place + 8:
         name = bytes(content[place : place + 4])
-        n_bytes = int.from_bytes(content[place + 4 : place + 8], "little")
+        n_bytes = int.from_bytes(content[place + 4 : place + 8], order)
         if not re.fullmatch(rb"[\x20-\x7e]{4}", name):
             return
         if name == b"ds64":  # sizes of the file and of `data`, 8 bytes each
@@ -39,8 +45,8 @@ def chunks(content: bytes | mmap.mmap) -> Iterator[Chunk]:
         if name == b"data" and n_bytes == UNKNOWN_SIZE:
             n_bytes = long_size
         chunk = Chunk(name, place + 8, n_bytes)
-        # `data` may end beyond the file; any other chunk would be none.
-        if name != b"data" and chunk.start + n_bytes > len(content):
+        # Samples may end beyond the file; any other chunk would be none.
+        if name not in SAMPLES and chunk.start + n_bytes > len(content):
             return
         yield chunk
         place = chunk.end

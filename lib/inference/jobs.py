@@ -84,7 +84,7 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
         ValueError: the target is the source, exists or has a format that cannot be written, or
             `noisy` differs from the source in rate, channels or length.
     """
-    info = files.info(job.source)
+    info = files.info(job.source, whole=True)
     if not info.n_samples:
         raise files.AudioError(f"{job.source}: holds no samples")
     # Not even with `overwrite`: the recording would be lost.
@@ -96,7 +96,7 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
         raise ValueError(f"{job.target}: exists; overwrite replaces it")
     # Raises now for a format that cannot be written, and not after minutes of work.
     choose_format(job.target, info)
-    if job.noisy and _size(noisy_info := files.info(job.noisy)) != _size(info):
+    if job.noisy and _size(noisy_info := files.info(job.noisy, whole=True)) != _size(info):
         raise ValueError(
             f"{job.noisy}: {noisy_info.sample_rate} Hz, {noisy_info.channels} channels, "
             f"{noisy_info.n_samples} samples; expected {info.sample_rate} Hz, {info.channels}, "
