@@ -104,7 +104,7 @@ def read(
     """
     shortfall = 0
     try:
-        with open_sound(path, whole=start == 0 and n_samples < 0) as file:
+        with open_sound(path, whole=start == 0 if n_samples < 0 else None) as file:
             if n_samples < 0:
                 shortfall = max_shortfall(file)
             expected = file.frames - start if n_samples < 0 else n_samples

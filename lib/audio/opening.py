@@ -19,13 +19,14 @@ class AudioError(ValueError):
 
 
 @contextmanager
-def open_sound(path: str | Path, whole: bool = False) -> Iterator[soundfile.SoundFile]:
+def open_sound(path: str | Path, whole: bool | None = False) -> Iterator[soundfile.SoundFile]:
     """The file, open for reading; `frames` is the number of samples that can be read.
 
     An MP3's may be up to half a second too many (see `lib.audio.files.max_shortfall`).
 
     Args:
         whole: also find joined files, and an Ogg file that is cut off. It takes reading the file.
+            None checks nothing, for reading a part of a file whose length is known.
 
     Raises:
         AudioError: it is no audio, its header says less than it holds, or its end is missing.
@@ -38,7 +39,7 @@ def open_sound(path: str | Path, whole: bool = False) -> Iterator[soundfile.Soun
                 counted = mp3.with_count(stack.enter_context(open(path, "rb")), frames)
                 if counted:
                     file = stack.enter_context(soundfile.SoundFile(counted))
-            elif problem := completeness.problem(path, file, whole):
+            elif whole is not None and (problem := completeness.problem(path, file, whole)):
                 raise AudioError(f"{path}: {problem}")
         except (soundfile.SoundFileError, OSError) as error:
             raise unreadable(path, error) from None
