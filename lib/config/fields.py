@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 # Written here again: this package comes before `lib.deepfilter`, which has the grid.
 HOP_LENGTH = 480  # samples at 48 kHz: a generator's step, so that segments are multiples of it
+# s; a shorter item is not prepared, trained on, scored or played. It is one block of BS.1770, so
+# that every item has a loudness.
+MIN_ITEM_S = 0.4
 
 
 def resolve(path: str | Path) -> Path:
@@ -113,6 +116,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 CountOrZero = Annotated[int, Field(ge=0)]
 Snr = Annotated[float, Field(ge=-30, le=60)]  # dB
+ItemSeconds = Annotated[float, Field(ge=MIN_ITEM_S)]
 Segment = Annotated[int, Field(ge=10 * HOP_LENGTH, multiple_of=HOP_LENGTH)]  # samples
 Split = Literal["train", "valid", "test"]
 Device = Literal["auto", "cpu", "cuda"]

@@ -11,6 +11,7 @@ from lib.config.fields import (
     File,
     Folder,
     Glob,
+    ItemSeconds,
     Name,
     NonNegative,
     Segment,
@@ -124,9 +125,9 @@ class Prepare(Parameters):
     """Samples that training will cut, to check `save_segment_length`. Default: that of `train`."""
     save_segment_length: CountOrZero = 0
     """Samples of the pieces that are saved. DeepFilterNet3 always gets the whole utterance first.
-    0: whole utterances are saved."""
-    min_duration: NonNegative = 0.5
-    """Seconds; shorter speech files are skipped."""
+    A rest below 0.4 s belongs to the last piece. 0: whole utterances are saved."""
+    min_duration: ItemSeconds = 0.5
+    """Seconds; shorter speech files are skipped. At least 0.4 s, the shortest item of a corpus."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Device of DeepFilterNet3. It is part of the corpus's identity, since the bytes depend on it;
     so there is no `auto`."""

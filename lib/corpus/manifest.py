@@ -11,10 +11,12 @@ import pandas as pd
 
 from lib import RUNS
 from lib.audio import files
-from lib.config.fields import resolve
+from lib.audio.files import SAMPLE_RATE
+from lib.config.fields import MIN_ITEM_S, resolve
 from lib.corpus import mix, sources
 from lib.corpus.sources import Sources
 
+MIN_ITEM_LENGTH = round(MIN_ITEM_S * SAMPLE_RATE)  # samples
 SIGNALS = ("clean", "noisy", "enhanced")
 TEXT_COLUMNS = (
     "id split group speaker clean_path noisy_path noise_path second_noise_path rir verdict reason"
@@ -33,6 +35,8 @@ def corpus_folder(corpus: str) -> Path:
 def read(corpus: str) -> pd.DataFrame:
     """The manifest of a prepared corpus, a row for each pair.
 
+    Pairs of a corpus of before that are shorter than 0.4 s are refused here.
+
     Raises:
         FileNotFoundError: it was not prepared; the message says how to prepare it.
     """
@@ -42,7 +46,21 @@ def read(corpus: str) -> pd.DataFrame:
             f"{path} is missing: prepare this corpus first"
             f" (notebooks/prepare.ipynb -p corpus {corpus})"
         )
-    return read_csv(path)
+    table = read_csv(path)
+    short = (table.verdict == "ok") & (table.n_samples < MIN_ITEM_LENGTH)
+    if short.any():
+        table.loc[short, "reason"] = table.n_samples[short].map(too_short)
+        table.loc[short, "verdict"] = "refused"
+    return table
+
+
+def too_short(n_samples: int) -> str:
+    """Why a pair of so few samples is no item.
+
+    >>> too_short(7)
+    '0.000 s long, expected at least 0.4 s'
+    """
+    return f"{n_samples / SAMPLE_RATE:.3f} s long, expected at least {MIN_ITEM_S} s"
 
 
 def sha256(corpus: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lib.metrics.checks import check_pair
+from lib.metrics.checks import check_pair, is_too_short
 
 
 def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
@@ -20,7 +20,9 @@ def estoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> floa
     import pystoi
 
     check_pair(estimate, reference)
-    if not np.any(estimate) or not np.any(reference):
+    silent = not np.any(estimate) or not np.any(reference)
+    # pystoi fails with an error of its own where not even one of its frames is left.
+    if silent or is_too_short(reference, sample_rate):
         return np.nan
     # For too little speech pystoi warns and returns 1e-5, which is no score.
     with _seeded_global_generator(), warnings.catch_warnings():

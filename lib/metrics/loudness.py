@@ -2,7 +2,7 @@
 
 import numpy as np
 
-MIN_DURATION_S = 0.4  # one block of BS.1770: a shorter signal has no loudness
+from lib.metrics.checks import is_too_short
 
 
 def loudness_lufs(signal: np.ndarray, sample_rate: int) -> float:
@@ -14,7 +14,7 @@ def loudness_lufs(signal: np.ndarray, sample_rate: int) -> float:
     """
     import pyloudnorm
 
-    if len(signal) < MIN_DURATION_S * sample_rate or not np.any(signal):
+    if is_too_short(signal, sample_rate) or not np.any(signal):
         return np.nan
     # A signal below the gate of -70 LUFS has the loudness log10(0).
     with np.errstate(divide="ignore", invalid="ignore"):

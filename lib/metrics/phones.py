@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from lib.audio import files
+from lib.metrics.checks import is_too_short
 
 MODEL_RATE = 16_000  # Hz, of the acoustic model
 NO_PHONES = ("SIL", "+SPN+", "+NSN+")  # silence and noises
@@ -17,9 +18,10 @@ def phone_error(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -
 
     The recogniser is pocketsphinx with its own acoustic model and phone model (US English). It
     spells other languages with English phones, which a distance between two readings of one
-    utterance allows. NaN where no phone is found in the reference, or for silence.
+    utterance allows. NaN where no phone is found in the reference, for silence or less than 0.4 s.
     """
-    if not np.any(estimate) or not np.any(reference):
+    silent = not np.any(estimate) or not np.any(reference)
+    if silent or is_too_short(reference, sample_rate):
         return float("nan")
     signals = (np.asarray(signal, np.float32).tobytes() for signal in (estimate, reference))
     ours, theirs = (_phones(signal, sample_rate) for signal in signals)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.audio import files
+from lib.metrics.checks import is_too_short
 from lib.runtime.compile_lock import import_librosa
 
 MODEL_RATE = 16_000  # Hz, of the network
@@ -24,7 +25,7 @@ class _Network(NamedTuple):
 
 
 def plcmos(estimate: np.ndarray, sample_rate: int) -> float:
-    """Mean opinion score of a signal `[T]` alone, 1 to 5; NaN for silence.
+    """Mean opinion score of a signal `[T]` alone, 1 to 5; NaN for silence or less than 0.4 s.
 
     PLCMOS v2 (arXiv:2305.15127), the package `speechmos` at 16 kHz. It was made for gaps in a
     stream. It prefers DeepFilterNet3's output to clean recordings, so it is reported only.
@@ -32,7 +33,7 @@ def plcmos(estimate: np.ndarray, sample_rate: int) -> float:
     The package hears a signal anew for each of its 15 raters. Here it is heard once, and the
     raters are always the same ones.
     """
-    if not np.any(estimate):
+    if not np.any(estimate) or is_too_short(estimate, sample_rate):
         return float("nan")
     samples = files.resample(np.asarray(estimate, np.float32), sample_rate, MODEL_RATE)
     samples = samples / max(1.0, float(np.abs(samples).max()))

@@ -36,6 +36,18 @@ def test_segments_may_be_as_long_as_the_saved_pieces_and_no_longer():
         check_segments(table, 96_000)
 
 
+def test_pairs_of_before_that_are_too_short_are_refused(laws):
+    table = laws[2].copy()
+    folder = manifest.corpus_folder("before")
+    folder.mkdir(parents=True)
+    table.loc[:1, "n_samples"] = [7, 19_200]
+    table.to_csv(folder / "manifest.csv", index=False)
+    read = manifest.read("before")
+    assert read.verdict[:3].tolist() == ["refused", "ok", "ok"]
+    assert read.reason[0] == "0.000 s long, expected at least 0.4 s"
+    assert read.reason[1:].eq("").all()
+
+
 def test_refused_rows_are_not_usable_and_an_empty_split_is_named():
     table = pd.DataFrame({"split": ["train", "train", "test"], "verdict": ["ok", "refused", "ok"]})
     assert len(usable_rows(table, "train")) == 1

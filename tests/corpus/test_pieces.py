@@ -73,15 +73,41 @@ def test_a_pair_that_was_mixed_without_noise_may_be_clean():
 def test_pieces_have_the_length_that_was_asked_for_and_hold_the_whole_pair(tmp_path):
     signals = {"clean": CLEAN, "noisy": NOISY, "enhanced": (0.9 * CLEAN).astype(np.float32)}
     rows = save_pieces(tmp_path, "pair", signals, COMMON | {"save_segment_length": 20_000})
-    assert [row["id"] for row in rows] == ["pair_p000", "pair_p001", "pair_p002"]
+    assert [row["id"] for row in rows] == ["pair_p000", "pair_p001"]
     assert [(row["start"], row["n_samples"]) for row in rows] == [
         (0, 20_000),
-        (20_000, 20_000),
-        (40_000, 8_000),
+        (20_000, 28_000),  # a rest of 8,000 samples is no item
     ]
     for name, signal in signals.items():
         saved = np.concatenate([files.read(tmp_path / row[name]) for row in rows])
         np.testing.assert_allclose(saved, signal, atol=2**-23)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "lengths"),
+    [
+        (48_007, [48_007]),
+        (67_199, [67_199]),
+        (67_200, [48_000, 19_200]),
+        (96_007, [48_000, 48_007]),
+    ],
+)
+def test_a_rest_below_the_shortest_item_belongs_to_the_last_piece(tmp_path, n_samples, lengths):
+    clean = voiced(2.1)[:n_samples]
+    signals = {"clean": clean, "noisy": clean + noise(2.1, 0.01)[:n_samples]}
+    signals["enhanced"] = np.float32(0.9) * clean
+    rows = save_pieces(tmp_path, "pair", signals, COMMON | {"save_segment_length": 48_000})
+    assert [row["n_samples"] for row in rows] == lengths
+    assert {row["verdict"] for row in rows} == {"ok"}
+
+
+def test_a_pair_below_the_shortest_item_is_refused_by_its_length(tmp_path):
+    signals = {"clean": CLEAN, "noisy": NOISY, "enhanced": 0.9 * CLEAN}
+    short, item = (
+        save_pieces(tmp_path, "pair", {name: x[:n] for name, x in signals.items()}, COMMON)[0]
+        for n in (19_199, 19_200)
+    )
+    assert short["reason"] == "0.400 s long, expected at least 0.4 s" and item["reason"] == ""
 
 
 def test_a_pair_beyond_full_scale_is_turned_down_as_a_whole(tmp_path):

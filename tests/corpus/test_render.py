@@ -81,7 +81,9 @@ def test_other_settings_do_not_overwrite_a_corpus(laws, root):
 
 def test_pieces_have_the_length_that_was_asked_for_and_belong_together(laws, root):
     manifest = prepare(root, "pieces", save_segment_length=48_000, p_reverb=0)[2]
-    assert manifest.n_samples.max() == 48_000 and len(manifest) > len(laws[2])
+    assert len(manifest) > len(laws[2])
+    # The last piece may hold a rest of up to 0.4 s.
+    assert manifest.n_samples.between(19_200, 48_000 + 19_199).all()
     for _, group in manifest.groupby(["clean_path", "item"]):
         assert list(group.sort_values("start").start) == [48_000 * k for k in range(len(group))]
 
