@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-import yaml
 from torch.distributed.elastic.multiprocessing import errors
 
 from lib import RUNS
 from lib.config.base import build
+from lib.config.plain_yaml import read_yaml
 from lib.config.prepare import Prepare
 from lib.config.train import Train
 from lib.corpus import manifest
@@ -65,7 +65,7 @@ def typed_values(words: list[str] | None) -> dict[str, Any]:
     values = {}
     for file in typed.f:
         # An empty file is None in YAML.
-        values |= yaml.safe_load(Path(file).read_text()) or {}
+        values |= read_yaml(Path(file).read_text()) or {}
     # Single values stay text: the parameters' model gives them their types.
     return values | dict(typed.p)
 

@@ -18,6 +18,12 @@ def test_a_typed_parameter_wins_over_files_and_the_last_file_over_others(tmp_pat
     assert values == {"epochs": 2, "lr": 0.2, "hidden": "32"}
 
 
+def test_a_name_in_a_file_stays_as_it_is_written(tmp_path):
+    (tmp_path / "names.yaml").write_text("corpus: 0170\ninit_run: 1_2\n")
+    values = typed_values(["-f", str(tmp_path / "names.yaml")])
+    assert values == {"corpus": "0170", "init_run": "1_2"}
+
+
 def test_an_error_closes_the_run_and_is_raised_again():
     errors = []
 

@@ -1,8 +1,8 @@
 """What all parameter models have in common, and errors that a user understands.
 
 Papermill passes text where YAML has types (`-p condition_on_noisy false` arrives as "false", which
-Python takes for true), and it only logs a line about a name that it does not know. Here text is
-read as YAML first, and an unknown name is an error.
+Python takes for true), and it only logs a line about a name that it does not know. Here the type of
+a parameter decides how its text is read, and an unknown name is an error.
 """
 
 import difflib
@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from lib.config.fields import as_text
+from lib.config.plain_yaml import read_yaml
 from lib.config.renamed import RENAMED
 
 
@@ -21,7 +22,7 @@ class ParameterError(ValueError):
 
 
 class Parameters(BaseModel):
-    """Base of the models: frozen, unknown names are refused, text is read as YAML.
+    """Base of the models: frozen, unknown names are refused, text gets the parameter's type.
 
     Use `build` to make one, since its errors are shorter than pydantic's. The docstring below a
     field says what the parameter does, and where its default comes from.
@@ -34,13 +35,13 @@ class Parameters(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
-        """Give text the type that YAML reads in it, and text fields their text."""
+        """Give text the type of its field, and text fields their text."""
         kind = plain_type(cls, info.field_name)
-        # Not read as YAML, which would make a number of an id of digits.
+        # Not read at all: a name may look like a number.
         if kind is str:
             return as_text(value)
         if isinstance(value, str):
-            value = _from_text(value)
+            value = _from_text(value, kind)
         if isinstance(value, bool) != (kind is bool):  # pydantic takes True for 1 and 1 for True
             raise ValueError(f"expected {'true or false' if kind is bool else kind.__name__}")
         return value
@@ -112,13 +113,19 @@ def unknown_name(model: type[Parameters], name: str) -> str:
     return f"{name}: no such parameter of {model.__name__.lower()}, {hint}"
 
 
-def _from_text(text: str) -> Any:
-    """What YAML reads in `text`. Also `1e-4`, which YAML leaves as text, becomes a number."""
+def _from_text(text: str, kind: type) -> Any:
+    """A value of this kind, if `text` is one; else the text, which the type's own check refuses."""
     try:
-        value = yaml.safe_load(text)
-        return float(value) if isinstance(value, str) else value
+        if kind is list:
+            return read_yaml(text)
+        # `yes` and `off` are truth values here, and names anywhere else.
+        if kind is bool:
+            return yaml.safe_load(text)
+        # A leading zero makes no octal number: 010 is ten.
+        number = float(text)
+        return int(text) if re.fullmatch("[-+]?[0-9]+", text.strip()) else number
     except (yaml.YAMLError, ValueError):
-        return text  # the type's own check says what is expected
+        return text
 
 
 def _as_line(problem: dict[str, Any]) -> str:

@@ -23,14 +23,16 @@ def resolve(path: str | Path) -> Path:
 
 
 def as_text(value: Any) -> Any:
-    """Text for what YAML reads as nothing or as a number. The type checks all other values.
+    """Text for what YAML reads as nothing, a number or a truth value. The type checks the rest.
 
-    >>> as_text(None), as_text(19), as_text([19])
-    ('', '19', [19])
+    >>> as_text(None), as_text(19), as_text(True), as_text([19])
+    ('', '19', 'true', [19])
     """
     # Papermill passes `-p name null` as text, and makes None of `None` alone.
     if value in (None, "null"):
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
 
 

@@ -45,9 +45,11 @@ def sweep_points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
     varied = _grid(sweep["grid"]) if "grid" in sweep else _random(sweep["random"])
     points = [fixed | point for point in varied]
     # A mistake is found before the first point is executed, not after hours.
-    for point in points:
-        build(model, point)
-    return points
+    built = [build(model, point) for point in points]
+    # With the types of the model: a number that was written as text is a number here.
+    return [
+        {name: getattr(p, name) for name in point} for p, point in zip(built, points, strict=True)
+    ]
 
 
 def _grid(lists: dict[str, list]) -> list[dict[str, Any]]:
@@ -60,10 +62,10 @@ def _grid(lists: dict[str, list]) -> list[dict[str, Any]]:
 def _random(section: dict[str, Any]) -> list[dict[str, Any]]:
     ranges = {name: value for name, value in section.items() if name not in ("n", "seed")}
     # A sweep that goes on must draw the same points again.
-    rng = np.random.default_rng(section.get("seed", 0))
+    rng = np.random.default_rng(int(section.get("seed", 0)))
     return [
         {name: _draw(name, value, rng) for name, value in ranges.items()}
-        for _ in range(section["n"])
+        for _ in range(int(section["n"]))
     ]
 
 
@@ -72,7 +74,7 @@ def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, list) and value:
         return value[int(rng.integers(len(value)))]
     try:
-        low, high = value["min"], value["max"]
+        low, high = (_number(value[end]) for end in ("min", "max"))
         if value.get("log"):
             # An even exponent: each power of ten gets as many values.
             return float(f"{math.exp(rng.uniform(math.log(low), math.log(high))):.3g}")
@@ -82,3 +84,8 @@ def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
         return float(f"{rng.uniform(low, high):.3g}")
     except (TypeError, KeyError, ValueError):
         raise ValueError(f"random: {name} = {value!r}, expected a list, or min and max") from None
+
+
+def _number(value: Any) -> int | float:
+    """A number that may have been written as text, such as 1e-4."""
+    return float(value) if isinstance(value, str) else value

@@ -49,7 +49,7 @@ def start(
     # Before `resume` looks for its run: a killed run is RUNNING still, and would be refused.
     close_dead_runs()
     try:
-        p, resumed_id = _parameters(name, model, given)
+        p, resumed_id = _parameters(name, model, given, notebook.typed)
     except Exception as error:
         run_id = _create(experiment, "refused", tags | {"refused": "true"})
         Run(run_id, notebook).fail(error)
@@ -98,7 +98,7 @@ def close_dead_runs() -> None:
 
 
 def _parameters(
-    name: str, model: type[Parameters], given: dict[str, Any] | None
+    name: str, model: type[Parameters], given: dict[str, Any] | None, typed: dict[str, Any]
 ) -> tuple[Parameters, str | None]:
     """The parameters, and the id of the run to go on with; None for a new run."""
     global _given
@@ -106,6 +106,8 @@ def _parameters(
     if given is None and kernel():
         variables = kernel().user_ns
         given, chosen = given_in_notebook(model, variables, variables["In"], _given)
+        # As typed: papermill has made numbers of names by now.
+        given |= {key: value for key, value in typed.items() if key in chosen}
         _given = given
     p = build(model, given or {})
     if not getattr(p, "resume", ""):

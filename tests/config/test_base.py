@@ -1,4 +1,4 @@
-"""Types as YAML reads them, and errors in one line each."""
+"""Types that text gets, and errors in one line each."""
 
 import pytest
 from refusals import refusal
@@ -10,7 +10,7 @@ from lib.config.prepare import Prepare
 from lib.config.train import Train
 
 
-def test_text_gets_its_type_as_yaml_reads_it():
+def test_text_gets_the_type_of_its_parameter():
     given = {
         "condition_on_noisy": "false",
         "lr": "1e-4",
@@ -24,6 +24,20 @@ def test_text_gets_its_type_as_yaml_reads_it():
     p = build(Prepare, given | {"corpus": 7})
     assert (p.snr_db, p.holdout_speakers) == ([0.0, 10.0], ["19", "joe"])
     assert (p.noise_dir, p.corpus) == ("", "7")
+
+
+def test_names_stay_as_they_are_typed():
+    names = ["0170", "06701", "1_2", "no", "1:30", "1.10", "2024-01-01"]
+    typed = f"[{', '.join(names)}]"
+    p = build(Prepare, {"holdout_speakers": typed, "holdout_noises": typed, "corpus": "0170"})
+    assert p.holdout_speakers == p.holdout_noises == names and p.corpus == "0170"
+    assert build(Listen, {"run": "0123"}).run == ["0123"]
+
+
+def test_numbers_are_decimal_and_truth_has_its_words():
+    p = build(Train, {"seed": "010", "epochs": "1e1", "lr": "1.50e-3", "on_the_fly": "no"})
+    assert (p.seed, p.epochs, p.lr, p.on_the_fly) == (10, 10, 1.5e-3, False)
+    assert refusal(Train, seed="1:30")[0].startswith("seed = '1:30'")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """The points of a sweep, and what is refused before any work."""
 
 import pytest
-import yaml
 
 from lib import REPO
+from lib.config.plain_yaml import read_yaml
 from lib.config.search import sweep_points
 
 FILES = sorted((REPO / "params" / "sweep").glob("*.yaml"))
@@ -11,7 +11,7 @@ FILES = sorted((REPO / "params" / "sweep").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_sweeps_that_come_with_it_are_valid(path):
-    assert len(sweep_points(yaml.safe_load(path.read_text()))) >= 8
+    assert len(sweep_points(read_yaml(path.read_text()))) >= 8
 
 
 def test_a_grid_is_every_combination():
@@ -33,6 +33,16 @@ def test_a_random_search_follows_from_its_seed_and_stays_in_its_ranges():
     assert all(2 <= point["batch_size"] <= 8 and point["channels"] in (16, 24) for point in points)
     sweep["random"]["seed"] = 2
     assert points != sweep_points(sweep)
+
+
+def test_numbers_may_be_written_as_text_and_names_stay_text():
+    text = "notebook: train\nfixed: {corpus: 0170}\ngrid: {lr: [1e-3, 2.0e-4], seed: [1]}"
+    assert sweep_points(read_yaml(text)) == [
+        {"corpus": "0170", "lr": 1e-3, "seed": 1},
+        {"corpus": "0170", "lr": 2e-4, "seed": 1},
+    ]
+    text = "notebook: train\nrandom: {n: 3, seed: 0, lr: {min: 1e-4, max: 1e-2, log: true}}"
+    assert all(1e-4 <= point["lr"] <= 1e-2 for point in sweep_points(read_yaml(text)))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,23 @@ def test_papermills_output_and_files_are_read_from_its_command_line(monkeypatch,
     assert started.command.startswith("papermill in.ipynb 'out_{epochs}_{pm[run_uuid]}.ipynb' -f")
 
 
+def test_parameters_are_known_as_they_were_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("corpus: 0170\nspeakers: [06701, no]\nseed: 3\n")
+    words = ["in.ipynb", "out.ipynb", "-f", "a.yaml", "-p", "corpus", "0042", "-p", "run", "1_2"]
+    words += ["-y", "noises: [1:30]", "-r", "note", "True", "-p", "resume", "None"]
+    started = in_kernel(monkeypatch, ["papermill", *words, "-f", "https://nowhere/b.yaml"])
+    assert started.typed == {
+        "corpus": "0042",
+        "speakers": ["06701", "no"],
+        "seed": 3,
+        "run": "1_2",
+        "noises": ["1:30"],
+        "note": "True",
+        "resume": None,
+    }
+
+
 def test_an_output_that_is_not_kept_has_no_path(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert in_kernel(monkeypatch, ["papermill", "in.ipynb", "-"]).path is None

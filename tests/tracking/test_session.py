@@ -35,7 +35,7 @@ def test_a_notebook_is_one_finished_run_with_all_that_it_made(tmp_path):
     work = "\n".join(work)
     scores = "run.metrics({'valid/lsd_db': p.max_lag_ms})\nrun.verdict([])"
     output_name = "out_{n_examples}_{pm[run_uuid]}.ipynb"
-    given = ["-p", "n_examples", "4", "-y", "max_lag_ms: '1e-1'", "-p", "corpus", "7"]
+    given = ["-p", "n_examples", "4", "-y", "max_lag_ms: '1e-1'", "-p", "corpus", "0170"]
     process = papermill(tmp_path, cells("whole", work, scores), output_name, *given)
     log = process.communicate()[1]
     assert process.returncode == 0, log
@@ -44,7 +44,7 @@ def test_a_notebook_is_one_finished_run_with_all_that_it_made(tmp_path):
     run = only_run("whole")
     assert run.info.status == "FINISHED" and run.info.end_time > run.info.start_time
     assert run.data.params["n_examples"] == "4" and set(run.data.params) == set(Check.model_fields)
-    expected = Check(n_examples=4, max_lag_ms=0.1, corpus="7").model_dump()
+    expected = Check(n_examples=4, max_lag_ms=0.1, corpus="0170").model_dump()
     assert store.parameters(run.info.run_id) == expected
     assert run.data.metrics == {"valid/lsd_db": 0.1}
     tags = run.data.tags
@@ -54,10 +54,10 @@ def test_a_notebook_is_one_finished_run_with_all_that_it_made(tmp_path):
 
     (output,) = tmp_path.glob("out_4_*.ipynb")
     assert tags["notebook"] == str(output)
-    assert run.info.run_name == "corpus=7, max_lag_ms=0.1, n_examples=4"
+    assert run.info.run_name == "corpus=0170, max_lag_ms=0.1, n_examples=4"
     command = tags["command"]
     assert command.startswith("papermill in.ipynb 'out_{n_examples}_")
-    assert command.endswith("-p corpus 7")
+    assert command.endswith("-p corpus 0170")
     note = f"`whole`: {run.info.run_name}\n\n```\n{command}\n```"
     assert tags["mlflow.note.content"] == note
 
