@@ -3,12 +3,16 @@
 By default that is SQLite in `runs/mlflow.db`, with the artifacts in `runs/artifacts`.
 `MLFLOW_TRACKING_URI` overrides it. All calls go through a client with explicit run ids: MLflow's
 "active run" would be closed as FINISHED by MLflow's exit hook, also after an error.
+
+A folder `runs` that was moved or copied keeps its runs: their artifacts are those beside it.
 """
 
 import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from filelock import FileLock
 from lib import RUNS
 from lib.config.models import MODELS
 from lib.config.renamed import current_names
+from lib.tracking import sqlite
 
 MAX_RUNS = 1000  # that one search returns
 # What `best` is chosen by: the judges' metric; runs of before have one of the losses' relatives.
@@ -30,7 +35,7 @@ class NoRunError(LookupError):
 
 def uri() -> str:
     """The address of the store, as MLflow writes it."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{RUNS / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite.address_of(RUNS / "mlflow.db")
 
 
 def client():
@@ -40,15 +45,24 @@ def client():
 
 @cache
 def open_store(address: str):
-    """The `mlflow.MlflowClient` of the store at `address`, whose tables are created if missing."""
+    """The `mlflow.MlflowClient` of the store at `address`, whose tables are created if missing.
+
+    Raises:
+        PermissionError: the folder of runs cannot be written; the message says what to do.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     import mlflow
 
     for name in ("mlflow", "alembic"):  # they log every table that they create
         logging.getLogger(name).setLevel(logging.WARNING)
+    path = sqlite.path_of(address)
     with _lock():
-        opened = mlflow.MlflowClient(address)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        opened = mlflow.MlflowClient(sqlite.patient(address))
         opened.search_experiments(max_results=1)  # creates the tables
+        if path:
+            sqlite.follow_move(path)
     return opened
 
 
@@ -190,18 +204,28 @@ def tags(run_id: str) -> dict[str, str]:
     return dict(client().get_run(run_id).data.tags)
 
 
-def _lock() -> FileLock:
+@contextmanager
+def _lock() -> Iterator[None]:
     """A lock for creating tables and experiments, which MLflow cannot do in several processes."""
-    RUNS.mkdir(parents=True, exist_ok=True)
-    return FileLock(RUNS / ".mlflow.lock")
+    lock = FileLock(RUNS / ".mlflow.lock")
+    try:
+        RUNS.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise PermissionError(
+            f"{RUNS} cannot be written ({error.strerror}): runs are recorded there;"
+            " the variable RETIMBRE_RUNS names another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _artifacts() -> str | None:
-    """Where a new experiment keeps its files: beside the database. A server decides by itself."""
+    """Where a new experiment keeps its files: beside a database. Other stores decide themselves."""
     address = uri()
-    if address.startswith(("http:", "https:")):
-        return None
-    folder = RUNS
-    if address.startswith("sqlite:///"):
-        folder = Path(address.removeprefix("sqlite:///")).resolve().parent
-    return (folder / "artifacts").as_uri()
+    if path := sqlite.path_of(address):
+        return sqlite.artifacts_beside(path)
+    is_database = address.startswith(("postgresql", "mysql", "mssql"))
+    return (RUNS / sqlite.ARTIFACTS).as_uri() if is_database else None
