@@ -43,7 +43,7 @@ def make(
         folder: gets `speech` and `noise`; the rooms are in `rooms` beside it. A corpus that was
             made with other settings is replaced.
         n_sentences: 1 to 160, a file each.
-        n_rooms: see `make_rooms`.
+        n_rooms: see `make_rooms`. 0: rooms are not wanted, and those that are there stay.
         seed: of levels, noises and rooms.
 
     Raises:
@@ -62,7 +62,9 @@ def make(
     text_hash = hashlib.sha256("\n".join(SENTENCES).encode()).hexdigest()[:16]
     settings = {"version": 1, "n_sentences": n_sentences, "seed": seed, "sentences": text_hash}
     make_once(folder, settings, fill)
-    rooms = make_rooms(folder.with_name("rooms"), n_rooms, seed)
+    rooms = folder.with_name("rooms")
+    if n_rooms:
+        make_rooms(rooms, n_rooms, seed)
     return DemoFolders(folder / "speech", folder / "noise", rooms)
 
 

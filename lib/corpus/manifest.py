@@ -130,7 +130,17 @@ def snr_text(row: Mapping[str, Any]) -> str:
 def stored_sources(corpus: str) -> Sources:
     """The folders that a corpus was made from; they may not exist any more."""
     folders = json.loads((corpus_folder(corpus) / "plan.json").read_text())["sources"]
-    return Sources(**{name: Path(path) for name, path in folders.items()})
+    # Those below `runs`, such as the embedded corpus, move with it.
+    return Sources(**{name: RUNS / path for name, path in folders.items()})
+
+
+def sources_text(folders: Sources) -> dict[str, str]:
+    """The folders as text for `stored_sources`; those below `runs` count from there."""
+    return {
+        name: str(path.relative_to(RUNS) if path.is_relative_to(RUNS) else path)
+        for name, path in folders._asdict().items()
+        if path
+    }
 
 
 def stored_settings(corpus: str) -> dict:

@@ -26,6 +26,7 @@ from lib.corpus.manifest import (
     read,
     read_csv,
     rows_path,
+    sources_text,
     without_unused,
     write_text,
 )
@@ -137,8 +138,8 @@ def _store_settings(plan_path: Path, settings: dict, folders: Sources) -> None:
                 f"{plan_path.parent} was prepared with another {', '.join(changed)}:"
                 " give this corpus a name of its own (-p corpus NAME), or delete that folder"
             )
-    paths = {name: str(path) for name, path in folders._asdict().items() if path}
-    write_text(plan_path, json.dumps({"settings": settings, "sources": paths}, indent=1))
+    stored = {"settings": settings, "sources": sources_text(folders)}
+    write_text(plan_path, json.dumps(stored, indent=1))
 
 
 def _render_batch(root: Path, rows: pd.DataFrame, folders: Sources, settings: dict) -> None:

@@ -32,16 +32,23 @@ class Sources(NamedTuple):
 
 
 def choose(
-    speech_dir: str | Path = "", noise_dir: str | Path = "", rir_dir: str | Path = ""
+    speech_dir: str | Path = "",
+    noise_dir: str | Path = "",
+    rir_dir: str | Path = "",
+    with_rooms: bool = True,
 ) -> Sources:
-    """The folders that are given; for one that is not, the embedded corpus or simulated rooms."""
+    """The folders that are given; for one that is not, the embedded corpus or simulated rooms.
+
+    Args:
+        with_rooms: simulate rooms, which takes a while, if none are given.
+    """
     speech = resolve(speech_dir) if speech_dir else None
     noise = resolve(noise_dir) if noise_dir else None
     room = resolve(rir_dir) if rir_dir else None
     if speech is None or noise is None:
-        embedded = demo.make()
+        embedded = demo.make() if with_rooms else demo.make(n_rooms=0)
         speech, noise = speech or embedded.speech, noise or embedded.noise
-    return Sources(speech, noise, room or make_rooms())
+    return Sources(speech, noise, room or (make_rooms() if with_rooms else None))
 
 
 def from_parameters(p: Prepare) -> Sources:
@@ -51,7 +58,7 @@ def from_parameters(p: Prepare) -> Sources:
         return Sources(folder, noisy=folder)
     if p.noisy_dir:
         return Sources(resolve(p.speech_dir), noisy=resolve(p.noisy_dir))
-    return choose(p.speech_dir, p.noise_dir, p.rir_dir)
+    return choose(p.speech_dir, p.noise_dir, p.rir_dir, with_rooms=p.p_reverb > 0)
 
 
 def find_files(root: Path, kind: str, glob: str = "**/*") -> list[str]:

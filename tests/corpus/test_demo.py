@@ -53,6 +53,8 @@ def test_a_corpus_that_was_cut_short_is_finished_with_the_same_bytes(made):
 
 
 def test_two_corpora_of_one_seed_have_the_same_bytes(made, tmp_path):
+    again = demo.make(tmp_path / "demo", n_sentences=1, n_rooms=0)
+    assert not again.rooms.exists()
     again = demo.make(tmp_path / "demo", n_sentences=1, n_rooms=1)
     assert hashes(again.rooms).items() < hashes(made.rooms).items()
     assert hashes(again.noise) == hashes(made.noise)

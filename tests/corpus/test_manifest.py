@@ -1,8 +1,12 @@
 """A manifest is read as it was written, and what it lacks is said."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from lib import RUNS
 from lib.corpus import manifest, sources
 from lib.corpus.manifest import check_segments, inspected_folders, usable_rows
 
@@ -26,6 +30,18 @@ def test_the_stored_manifest_folders_and_settings_are_those_of_the_preparation(l
     assert manifest.stored_sources("laws") == folders
     assert manifest.stored_settings("laws") == drawn.settings
     assert len(manifest.sha256("laws")) == 64
+
+
+def test_folders_below_runs_are_found_where_runs_has_moved_to(monkeypatch, tmp_path):
+    folders = sources.Sources(RUNS / "demo" / "speech", Path("/data/noise"))
+    text = manifest.sources_text(folders)
+    assert text == {"speech": "demo/speech", "noise": "/data/noise"}
+    monkeypatch.setattr(manifest, "RUNS", tmp_path)
+    plan = manifest.corpus_folder("moved") / "plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(json.dumps({"sources": text}))
+    moved = manifest.stored_sources("moved")
+    assert moved == sources.Sources(tmp_path / "demo" / "speech", Path("/data/noise"))
 
 
 def test_segments_may_be_as_long_as_the_saved_pieces_and_no_longer():

@@ -37,6 +37,16 @@ def test_nothing_is_synthesised_where_all_folders_are_given(monkeypatch, tmp_pat
     assert sources.choose(folder, folder, folder) == sources.Sources(*[tmp_path] * 3)
 
 
+def test_no_room_is_simulated_where_no_utterance_is_put_into_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "make_rooms", lambda: pytest.fail("rooms were made"))
+    mine = {"speech_dir": str(tmp_path), "noise_dir": str(tmp_path)}
+    dry = sources.from_parameters(build(Prepare, mine | {"p_reverb": 0}))
+    assert dry == sources.Sources(tmp_path, tmp_path)
+    monkeypatch.setattr(sources, "make_rooms", lambda: tmp_path / "rooms")
+    wet = sources.from_parameters(build(Prepare, mine | {"p_reverb": 0.1}))
+    assert wet == sources.Sources(tmp_path, tmp_path, tmp_path / "rooms")
+
+
 def test_a_relative_folder_counts_from_where_the_command_was_typed(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert sources.choose("speech", "noise", "rooms").speech == tmp_path / "speech"
