@@ -9,6 +9,7 @@ from importlib import metadata
 import psutil
 
 from lib import REPO
+from lib.tracking import heartbeat
 from lib.tracking.notebook import Notebook
 
 # The short list, for a tag; `installed_packages` has all of them.
@@ -51,19 +52,29 @@ def run_tags(name: str, notebook: Notebook) -> dict[str, str]:
 def process_tags() -> dict[str, str]:
     """Tags that name this process, for `is_alive`."""
     created = psutil.Process().create_time()
-    return {"host": socket.gethostname(), "pid": str(os.getpid()), "process_created": str(created)}
+    return {
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "process_created": str(created),
+        heartbeat.TAG: heartbeat.now(),
+    }
 
 
 def is_alive(tags: dict[str, str]) -> bool:
-    """Whether the process with these `process_tags` still runs.
+    """Whether the process with these tags still runs.
 
-    A process of another machine cannot be seen from here; it counts as alive.
+    A process of another machine cannot be seen from here: the last sign of life of its run decides.
+    Runs of before gave none; they count as alive.
 
     >>> is_alive(process_tags()), is_alive(process_tags() | {"process_created": "0"})
     (True, False)
+    >>> elsewhere = process_tags() | {"host": "elsewhere"}
+    >>> is_alive(elsewhere), is_alive(elsewhere | {"heartbeat": "0"})
+    (True, False)
     """
     if tags.get("host") != socket.gethostname():
-        return True
+        age_s = heartbeat.age_s(tags)
+        return age_s is None or age_s < heartbeat.DEAD_AFTER_S
     try:
         process = psutil.Process(int(tags["pid"]))
         # A later process may have the same number.
@@ -72,6 +83,17 @@ def is_alive(tags: dict[str, str]) -> bool:
         return difference < MAX_START_DIFFERENCE and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def process_text(tags: dict[str, str]) -> str:
+    """The process that recorded a run, and its last sign of life, in words.
+
+    >>> process_text({"pid": "7", "host": "gpu1"})
+    'process 7 on gpu1'
+    """
+    age_s = heartbeat.age_s(tags)
+    seen = "" if age_s is None else f", whose last sign of life is {age_s / 60:.0f} min old"
+    return f"process {tags.get('pid')} on {tags.get('host')}{seen}"
 
 
 def installed_packages() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import store
+from lib.tracking import heartbeat, store
 from lib.tracking.notebook import Notebook
 
 MAX_ROWS_SHOWN = 12
@@ -181,6 +181,7 @@ class Run:
                 store.client().delete_tag(self.id, "error")
         # Status first: a kernel that is stopped may have no more than a second left.
         store.client().set_terminated(self.id, status)
+        heartbeat.end(self.id)
         self.is_open = False
         self.outcome = status
         if error is not None:
@@ -192,6 +193,7 @@ class Run:
     def reopen(self) -> None:
         """Give a run that was closed the status RUNNING again."""
         store.client().update_run(self.id, status="RUNNING")
+        heartbeat.begin(self.id)
         self.is_open = True
 
     def _log(

@@ -7,13 +7,14 @@ is interrupted. They open it again when the user of JupyterLab goes on. The last
 
 import json
 import os
+import socket
 from typing import Any
 
 from lib.config.base import ParameterError, Parameters, build
 from lib.config.notebook import given_in_notebook
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import provenance, store
+from lib.tracking import heartbeat, provenance, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.run import Run
 from lib.tracking.store import NoRunError
@@ -71,6 +72,8 @@ def start(
     if kernel():
         kernel().events.register("pre_run_cell", _before_cell)  # IPython registers a function once
         kernel().events.register("post_run_cell", _after_cell)
+    former_error = store.tags(run.id).get("error", "")
+    heartbeat.begin(run.id)
     if run.resumed:
         run.reopen()
         # MLflow keeps the parameters of the first start: tags tell the new ones
@@ -82,19 +85,22 @@ def start(
     run.text("parameters.json", json.dumps(values, indent=2))
     run.text("packages.txt", provenance.installed_packages())
     echo(f"{name}: run {run.name} ({run.id}){' goes on' if run.resumed else ''}")
+    if former_error:
+        echo(f"it had ended: {former_error}")
     return run, p
 
 
 def close_dead_runs() -> None:
-    """Close as KILLED the runs that dead processes of this machine left RUNNING."""
+    """Close as KILLED the runs that dead processes left RUNNING.
+
+    A process of another machine is dead if it gave no sign of life for five minutes.
+    """
     client = store.client()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     for run in client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000):
         tags = run.data.tags
         if "pid" in tags and not provenance.is_alive(tags):
-            client.set_terminated(run.info.run_id, "KILLED")
-            error = f"process {tags['pid']} was killed before it could log an error"
-            client.set_tag(run.info.run_id, "error", error)
+            _close_killed(run)
 
 
 def _parameters(
@@ -144,11 +150,22 @@ def _resumable(which: str, experiment: str) -> str:
         run = store.by_id(which, experiment)
     # Two processes must not log into one run.
     if run.info.status == "RUNNING":
-        tags = run.data.tags
-        raise NoRunError(
-            f"run {run.info.run_id} still runs: process {tags.get('pid')} on {tags.get('host')}"
-        )
+        tags, run_id = run.data.tags, run.info.run_id
+        elsewhere = tags.get("host") != socket.gethostname()
+        is_unknown = elsewhere and heartbeat.age_s(tags) is None
+        if not (is_unknown and which == run_id):
+            hint = f"; if it does not, name it: resume = {run_id}" if is_unknown else ""
+            raise NoRunError(f"run {run_id} still runs: {provenance.process_text(tags)}{hint}")
+        _close_killed(run)
     return run.info.run_id
+
+
+def _close_killed(run) -> None:
+    """Close a run whose process is gone."""
+    process = provenance.process_text(run.data.tags)
+    store.client().set_terminated(run.info.run_id, "KILLED")
+    error = f"{process}, was killed before it could log an error"
+    store.client().set_tag(run.info.run_id, "error", error)
 
 
 def _create(experiment: str, name: str, tags: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from lib.config.plain_yaml import read_yaml
 from lib.config.search import sweep_points
 from lib.runtime.parallel import each
 from lib.runtime.progress import echo
-from lib.tracking import session, store
+from lib.tracking import heartbeat, session, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.provenance import (
     PARENT_RUN_VARIABLE,
@@ -46,6 +46,7 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     sweep = read_yaml(path.read_text())
     points, notebook, fixed = sweep_points(sweep), sweep["notebook"], sweep.get("fixed", {})
     parent = _parent_run(path, sweep)
+    heartbeat.begin(parent)
     # Points that failed or were killed are executed again.
     finished = {
         key for key, child in _children(notebook, parent).items() if child.info.status == "FINISHED"
@@ -78,6 +79,7 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     store.client().log_text(parent, table.to_csv(index=False), "tables/points.csv")
     n_failed = int((table.status != "FINISHED").sum())
     store.client().log_metric(parent, "n_failed", n_failed)
+    heartbeat.end(parent)
     store.client().set_terminated(parent, "FAILED" if n_failed else "FINISHED")
     return table
 

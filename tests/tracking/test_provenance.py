@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import psutil
 
@@ -40,7 +41,16 @@ def test_another_process_with_the_same_number_is_another_process():
     assert provenance.is_alive(tags)
     later = {"process_created": str(float(tags["process_created"]) + 60)}
     assert not provenance.is_alive(tags | later)
-    assert provenance.is_alive(tags | later | {"host": "elsewhere"})  # cannot be seen from here
+
+
+def test_the_last_sign_of_life_decides_about_a_process_that_cannot_be_seen():
+    tags = provenance.process_tags() | {"host": "elsewhere", "pid": "7"}
+    for age_s, alive in [(0, True), (240, True), (360, False)]:
+        assert provenance.is_alive(tags | {"heartbeat": str(time.time() - age_s)}) == alive
+    text = provenance.process_text(tags | {"heartbeat": str(time.time() - 3600)})
+    assert text == "process 7 on elsewhere, whose last sign of life is 60 min old"
+    del tags["heartbeat"]  # a version that gave none
+    assert provenance.is_alive(tags) and provenance.process_text(tags) == "process 7 on elsewhere"
 
 
 def test_tags_leave_out_what_is_empty_and_name_paths_from_the_repository(monkeypatch):

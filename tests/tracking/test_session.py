@@ -17,7 +17,7 @@ from lib import RUNS
 from lib.config.base import ParameterError
 from lib.config.check import Check
 from lib.config.train import Train
-from lib.tracking import session, store
+from lib.tracking import heartbeat, session, store
 
 
 def cells(name, *more):
@@ -160,6 +160,45 @@ def test_a_resumed_run_goes_on_in_its_own_record_and_logs_no_step_twice():
     run = store.client().get_run(first.id)
     assert run.info.status == "FINISHED" and run.data.metrics["nonfinite"] == 3
     assert run.data.params["epochs"] == "3" and run.data.tags["resumed_epochs"] == "5"
+
+
+def left_running(name, **tags):
+    """A run that a process of another machine, or of a former container, left RUNNING."""
+    run, _ = session.start(name, Train, {"epochs": 3})
+    run.finish()
+    run.reopen()
+    heartbeat.end(run.id)
+    run.tags({"host": "former", "pid": "7"} | tags)
+    return run.id
+
+
+def test_a_run_that_was_left_under_another_host_name_is_resumed(capsys):
+    hour_ago = str(time.time() - 3600)
+    run_id = left_running("moved", heartbeat=hour_ago)
+    again, _ = session.start("moved", Train, {"resume": "latest"})
+    assert again.id == run_id and again.resumed
+    seen = "process 7 on former, whose last sign of life is 60 min old, was killed"
+    assert f"it had ended: {seen}" in capsys.readouterr().out
+    again.finish()
+
+
+def test_a_run_that_still_gives_signs_of_life_elsewhere_is_not_resumed():
+    run_id = left_running("living", heartbeat=str(time.time() - 60))
+    message = "still runs: process 7 on former, whose last sign of life is 1 min old"
+    for which in ("latest", run_id):
+        with pytest.raises(ParameterError, match=message):
+            session.start("living", Train, {"resume": which})
+
+
+def test_a_run_of_before_signs_of_life_is_resumed_by_its_name_alone():
+    run_id = left_running("before")
+    store.client().delete_tag(run_id, heartbeat.TAG)
+    message = f"still runs: process 7 on former; if it does not, name it: resume = {run_id}"
+    with pytest.raises(ParameterError, match=message):
+        session.start("before", Train, {"resume": "latest"})
+    again, _ = session.start("before", Train, {"resume": run_id})
+    assert again.id == run_id
+    again.finish()
 
 
 def test_a_run_with_old_names_of_parameters_is_resumed():
