@@ -6,6 +6,7 @@ at all, and loading it runs no code. With several processes only the first one w
 
 import math
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -46,37 +47,37 @@ class Checkpoints:
         self.learner = learner
         self.writes = ranks()[0] == 0
         self.not_logged: set[str] = set()  # names of files that the run has not got yet
+        self.last_is_finite = True  # whether the steps before `last.pt` were
         if self.writes:
             out.mkdir(parents=True, exist_ok=True)
 
     def save(self, state: TrainState, names: Sequence[str] = ()) -> None:
         """Write `last.pt`, and the same file under `names`; the former `last.pt` is `previous.pt`.
 
-        While steps are not finite, `last.pt` stays as it is: a training that goes back must not go
-        back to weights that overflow.
+        A `last.pt` that was written while steps were not finite does not become `previous.pt`:
+        training must not go back to weights that overflow.
         """
-        if not self.writes or (state.n_nonfinite and not names):
+        if not self.writes:
             return
         with recording_time(state):
             part, last = self.out / "last.part", self.out / "last.pt"
             torch.save(self._content(state), part)
             for name in names:
-                _hardlink(part, self.out / name)
-            if not state.n_nonfinite:
-                if last.exists():
-                    _hardlink(last, self.out / "previous.pt")
-                part.replace(last)
-            part.unlink(missing_ok=True)
+                _link_or_copy(part, self.out / name)
+            if last.exists() and self.last_is_finite:
+                _link_or_copy(last, self.out / "previous.pt")
+            part.replace(last)
+            self.last_is_finite = not state.n_nonfinite
             self.not_logged |= {"last.pt", *names}
 
-    def load(self, state: TrainState) -> None:
-        """Set learner, random state and `state` to those of `last.pt`.
+    def load(self, state: TrainState, name: str = "last.pt") -> None:
+        """Set learner, random state and `state` to those of `last.pt`, or of the file `name`.
 
         Raises:
             ValueError: it is broken (the message offers `previous.pt`), of other data, or of
                 another network.
         """
-        last = self.out / "last.pt"
+        last = self.out / name
         try:
             saved = read_checkpoint(last)
         except ValueError as error:
@@ -94,6 +95,15 @@ class Checkpoints:
             ) from None
         torch.set_rng_state(saved["random"])
         vars(state).update(saved["state"])
+        if name == "last.pt":
+            self.last_is_finite = not state.n_nonfinite
+
+    def go_back(self, state: TrainState) -> None:
+        """Load the last checkpoint before which steps were finite."""
+        self.load(state)
+        # An epoch has its checkpoint even if its last steps were not finite.
+        if state.n_nonfinite and (self.out / "previous.pt").exists():
+            self.load(state, "previous.pt")
 
     def save_epoch(self, state: TrainState, names: Sequence[str] = ()) -> None:
         """Log the epoch that ended and save, as `best.pt` too if no epoch was as good."""
@@ -171,11 +181,14 @@ def read_checkpoint(path: Path) -> dict:
     return saved
 
 
-def _hardlink(path: Path, name: Path) -> None:
-    """Make `name` another name of the file `path`, at once."""
+def _link_or_copy(path: Path, name: Path) -> None:
+    """Make `name` another name of the file `path`, or a copy of it; at once."""
     part = name.with_suffix(".link")
     part.unlink(missing_ok=True)
-    part.hardlink_to(path)
+    try:
+        part.hardlink_to(path)
+    except OSError:  # exFAT and some network drives have no links
+        shutil.copyfile(path, part)
     part.replace(name)
 
 

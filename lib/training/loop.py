@@ -165,8 +165,9 @@ def run_epoch(
                 f"epoch {state.epoch}: {state.n_nonfinite} steps in a row were not finite"
             )
         is_due = p.checkpoint_steps and state.step % p.checkpoint_steps == 0
-        # The end of an epoch has its own checkpoint.
-        if is_due and state.n_batches < len(batches):
+        # The end of an epoch has its own checkpoint. None is due between steps that go wrong:
+        # a training that goes back must not go back to weights that overflow.
+        if is_due and state.n_batches < len(batches) and not state.n_nonfinite:
             checkpoints.save(state)
         began = time.perf_counter()
     state.n_batches = 0
@@ -184,7 +185,11 @@ def restart(error: Diverged, state: TrainState, learner: Learner, checkpoints: C
             f"{error}, as before going back: see {checkpoints.out / SPIKES}"
         ) from None
     echo(f"{error}: back to the last checkpoint, and on with half the learning rate")
-    checkpoints.load(state)
+    checkpoints.go_back(state)
+    if checkpoints.writes:
+        # These steps are taken again, and would be told twice; the run keeps them.
+        checkpoints.run.file(checkpoints.out / SPIKES, "before_going_back")
+        remove_spikes_from(checkpoints.out, state.step)
     state.has_restarted = True
     state.n_nonfinite = 0
     learner.schedule.halve()

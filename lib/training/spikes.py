@@ -46,10 +46,13 @@ def write_spike(out: Path, state: TrainState, result: StepResult, metas: list[di
 def read_spikes(out: Path) -> pd.DataFrame:
     """The spikes of a training, one row an item; empty if there are none.
 
+    A last line that is not whole is left out: it is being written, or a kill cut it short.
+
     Columns: step, epoch, grad_norm (NaN: not finite), the loss terms, and the item's metadata.
     """
     path = out / SPIKES
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    texts = path.read_text().splitlines() if path.exists() else []
+    lines = [json.loads(text) for text in texts if _step_of(text) < math.inf]
     rows = [
         {name: value for name, value in line.items() if name != "items"} | item
         for line in lines

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import tempfile
 from itertools import count
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from training.trainings import (
     small_learner,
 )
 
-from lib.training.checkpoints import Checkpoints, read_checkpoint
+from lib.training.checkpoints import Checkpoints, _link_or_copy, read_checkpoint
 from lib.training.learner import Learner
 from lib.training.loop import train
+from lib.training.spikes import read_spikes
 from lib.training.state import TrainState
 
 
@@ -84,15 +86,35 @@ def test_an_epoch_of_before_is_no_rival_and_without_any_judge_the_last_one_is_ke
     assert kept(tmp_path, [math.nan, math.nan])[0] == [0, 1]
 
 
-def test_last_stays_while_steps_are_not_finite(tmp_path):
+def steps_of(folder: Path) -> dict[str, int]:
+    """The step of each checkpoint in a folder."""
+    return {path.name: read_checkpoint(path)["state"]["step"] for path in folder.glob("*.pt")}
+
+
+def test_an_epoch_whose_last_step_was_skipped_has_its_checkpoint_too(tmp_path):
     checkpoints = Checkpoints(settings(), tmp_path, None, {}, small_learner())
-    checkpoints.save(TrainState(step=3))
-    checkpoints.save(TrainState(step=4, n_nonfinite=1), ["best.pt"])
-    steps = {
-        name: read_checkpoint(tmp_path / name)["state"]["step"] for name in ("last.pt", "best.pt")
-    }
-    assert steps == {"last.pt": 3, "best.pt": 4}
+    for step, n_nonfinite in [(3, 0), (4, 0), (5, 1), (6, 2)]:
+        checkpoints.save(TrainState(step=step, n_nonfinite=n_nonfinite), ["best.pt"])
+    # 5 was written between steps that went wrong: nothing goes back to it.
+    assert steps_of(tmp_path) == {"last.pt": 6, "previous.pt": 4, "best.pt": 6}
     assert not (tmp_path / "last.part").exists()
+    resumed, state = Checkpoints(settings(), tmp_path, None, {}, small_learner()), TrainState()
+    resumed.load(state)
+    assert (state.step, state.n_nonfinite) == (6, 2)
+    resumed.save(TrainState(step=7))
+    assert steps_of(tmp_path)["previous.pt"] == 4
+    resumed.save(TrainState(step=8, n_nonfinite=1))
+    resumed.go_back(state)
+    assert state.step == steps_of(tmp_path)["previous.pt"] == 7
+
+
+def test_without_links_a_checkpoint_is_copied(tmp_path):
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as elsewhere:  # no link leads from there
+        elsewhere.write(b"weights")
+        elsewhere.flush()
+        _link_or_copy(Path(elsewhere.name), tmp_path / "best.pt")
+    assert (tmp_path / "best.pt").read_bytes() == b"weights"
+    assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
 
 
 def test_going_back_takes_weights_of_before_the_bad_steps(rows, tmp_path, monkeypatch):
@@ -103,14 +125,16 @@ def test_going_back_takes_weights_of_before_the_bad_steps(rows, tmp_path, monkey
         result = original(self, *args)
         return result._replace(finite=False) if 3 <= next(taken) < 6 else result
 
-    def load(self, state, original=Checkpoints.load):
-        original(self, state)
+    def load(self, state, *names, original=Checkpoints.load):
+        original(self, state, *names)
         loaded.append(state.step)
 
     monkeypatch.setattr(Learner, "step", step)
     monkeypatch.setattr(Checkpoints, "load", load)
     given = {"batch_size": 1, "checkpoint_steps": 1, "max_nonfinite_steps": 3}
     history, _ = run(settings(epochs=1, gan_start_epoch=9, **given), rows, tmp_path)
+    # Told once: the steps that were taken again went well.
+    assert read_spikes(tmp_path).empty
     assert loaded == [3] and history.epoch.tolist() == [0, 1]
     saved = read_checkpoint(tmp_path / "last.pt")
     assert saved["state"]["has_restarted"] and saved["learner"]["schedule"]["factor"] == 0.5

@@ -36,6 +36,7 @@ def test_spikes_that_come_again_and_a_line_cut_short_are_removed(tmp_path):
         spike(tmp_path, step, 200.0)
     with (tmp_path / SPIKES).open("a") as file:
         file.write('{"step": 2, "epo')
+    assert read_spikes(tmp_path).step.unique().tolist() == [3, 4, 5]
     remove_spikes_from(tmp_path, 4)
     assert read_spikes(tmp_path).step.unique().tolist() == [3]
 
