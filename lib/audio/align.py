@@ -16,6 +16,7 @@ MIN_CONFIDENCE = 2.5
 # noise counts as much as speech.
 WHITENING = 0.8
 MIN_PEAK_DISTANCE = 48  # samples (1 ms) from the highest peak to the next one that counts
+MIN_LENGTH = 480  # samples (10 ms); of a shorter pair nothing can be said
 MAX_LAG = 4_800  # samples (100 ms) to either side
 BATCH_SAMPLES = 2**23  # samples in one transform, which takes some 500 MB
 
@@ -58,18 +59,24 @@ def lags(
         max_lag: samples to either side in which the lag is sought.
 
     Returns: a `Lag` each. Its confidence is the height of the peak over that of the next one more
-        than 1 ms away, and 0 for silence. Unrelated signals have about 1; a lag of at least
-        `MIN_CONFIDENCE` may be believed.
+        than 1 ms away, which is sought up to `MAX_LAG` even if `max_lag` is smaller. It is 0 for
+        silence and for signals below 10 ms, which hardly have other peaks. Unrelated signals have
+        about 1; a lag of at least `MIN_CONFIDENCE` may be believed.
     """
     longest_pair = max(map(len, estimates), default=0) + max(map(len, references), default=0)
     n_fft = fft.next_fast_len(longest_pair + 1, real=True)
-    reach = min(max_lag, (n_fft - 1) // 2)
+    # Without other lags beside it no peak could be compared with anything.
+    reach = min(max(max_lag, MAX_LAG), (n_fft - 1) // 2)
     batch_size = max(1, BATCH_SAMPLES // n_fft)
     result = []
     for first in range(0, len(estimates), batch_size):
         batch = slice(first, first + batch_size)
         correlations = _correlations(estimates[batch], references[batch], n_fft, reach)
-        result += [_highest_peak(correlation) for correlation in correlations]
+        lengths = map(min, map(len, estimates[batch]), map(len, references[batch]))
+        result += [
+            _highest_peak(correlation, max_lag, n_samples)
+            for correlation, n_samples in zip(correlations, lengths, strict=True)
+        ]
     return result
 
 
@@ -102,15 +109,18 @@ def _spectra(signals: Sequence[np.ndarray], n_fft: int) -> np.ndarray:
     return fft.rfft(padded, axis=1)
 
 
-def _highest_peak(correlation: np.ndarray) -> Lag:
-    height = np.abs(correlation)
-    peak = int(np.argmax(height))
+def _highest_peak(correlation: np.ndarray, max_lag: int, n_samples: int) -> Lag:
+    """The highest peak within `max_lag`, of a pair whose shorter signal has `n_samples`."""
+    height, middle = np.abs(correlation), len(correlation) // 2
+    first = max(0, middle - max_lag)
+    peak = first + int(np.argmax(height[first : middle + max_lag + 1]))
     if not height[peak]:
         return Lag(0, 0.0, False)
     neighbours = slice(max(0, peak - MIN_PEAK_DISTANCE), peak + MIN_PEAK_DISTANCE + 1)
     next_height = np.delete(height, neighbours).max(initial=0.0)
+    is_known = n_samples >= MIN_LENGTH
     return Lag(
-        samples=peak - len(correlation) // 2,
-        confidence=float(height[peak] / max(next_height, 1e-12)),
+        samples=peak - middle,
+        confidence=float(height[peak] / max(next_height, 1e-12)) if is_known else 0.0,
         inverted=bool(correlation[peak] < 0),
     )

@@ -130,28 +130,33 @@ def _measure(p: Workers, rows: pd.DataFrame, n_workers: int) -> tuple[dict[str, 
     torch.manual_seed(p.seed)
     folder = manifest.corpus_folder(p.corpus)
     segments = PairSegments(folder, rows, p.segment_length, p.seed)
-    batches = _repeat(make_loader(segments, p.batch_size, n_workers, drop_last=True))
+    # Batches of one size, unless there is not even one of them.
+    drop_last = len(rows) >= p.batch_size
+    batches = _repeat(make_loader(segments, p.batch_size, n_workers, drop_last=drop_last))
     step = _training_step(p.channels, p.condition_on_noisy, choose_device(p.device))
     # The first steps start workers and engines.
     for _ in range(p.n_warmup_steps):
         step(next(batches))
-    watch, waited_s, n_steps = Watch(p.max_memory_share), 0.0, 0
-    began = time.perf_counter()
-    for _ in range(p.n_steps):
-        asked = time.perf_counter()
-        batch = next(batches)
-        waited_s += time.perf_counter() - asked
-        step(batch)
-        n_steps += 1
-        if watch.full:
-            break
-    seconds = time.perf_counter() - began
+    waited_s, n_steps, n_items = 0.0, 0, 0
+    with Watch(p.max_memory_share) as watch:
+        began = time.perf_counter()
+        for _ in range(p.n_steps):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited_s += time.perf_counter() - asked
+            step(batch)
+            n_steps += 1
+            n_items += len(batch[0])
+            if watch.full:
+                break
+        seconds = time.perf_counter() - began
+        seen = watch.stop()
     values = {
         "step_ms": 1000 * seconds / n_steps,
         "wait_ms": 1000 * waited_s / n_steps,
-        "items_per_s": n_steps * p.batch_size / seconds,
+        "items_per_s": n_items / seconds,
     }
-    return values | watch.stop(), watch.full
+    return values | seen, watch.full
 
 
 def _training_step(channels: int, condition_on_noisy: bool, device: str) -> Callable[[tuple], None]:

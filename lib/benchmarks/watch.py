@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 import psutil
@@ -12,7 +13,7 @@ PERIOD = 0.5  # seconds between two looks at the memory
 
 
 class Watch(threading.Thread):
-    """Watches the machine from its making to `stop`.
+    """Watches the machine from its making to `stop`, or to the end of a `with` block.
 
     Args:
         max_memory_share: of the machine's memory; `full` becomes true when it is passed.
@@ -29,6 +30,14 @@ class Watch(threading.Thread):
         self.iowait_s = psutil.cpu_times().iowait
         self.disk = psutil.disk_io_counters()
         self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # Also after an error in the block: a thread that nobody stops would go on for ever.
+        self.ended.set()
+        self.join()
 
     def run(self) -> None:
         """Look at the memory every half second."""

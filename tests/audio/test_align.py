@@ -72,6 +72,20 @@ def test_unrelated_and_silent_signals_are_not_believed():
     assert align.lag(silence, silence).confidence == 0
 
 
+@pytest.mark.parametrize("max_lag", [0, 1, 20, 48, 100, 4_800])
+@pytest.mark.parametrize("n_samples", [24, 100, 480, 1_000, RATE])
+def test_unrelated_signals_are_not_believed_at_any_length_and_reach(n_samples, max_lag):
+    pairs = [RNG.standard_normal((2, n_samples)) for _ in range(20)]
+    assert max(align.lag(*pair, max_lag).confidence for pair in pairs) < align.MIN_CONFIDENCE
+
+
+@pytest.mark.parametrize("max_lag", [20, 37, 48, 4_800])
+def test_a_delay_is_believed_if_it_is_within_reach(max_lag):
+    voice = RNG.standard_normal(RATE)
+    lag = align.lag(np.roll(voice, 37), voice, max_lag)
+    assert (lag.samples == 37) == (lag.confidence >= align.MIN_CONFIDENCE) == (max_lag >= 37)
+
+
 @pytest.mark.parametrize("lag", [-300, 0, 300])
 def test_a_signal_advanced_by_its_lag_is_aligned(lag):
     voice = voiced(1.0)

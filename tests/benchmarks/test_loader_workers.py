@@ -84,4 +84,7 @@ def test_real_steps_are_measured_and_none_are_tried_when_the_memory_is_full(corp
     assert table.peak_mb[1] > table.peak_mb[0] > 100  # a worker has memory of its own
     monkeypatch.setattr(loader_workers, "reason_not_to_try", lambda *_: "")
     full = loader_workers.measure_workers(p.model_copy(update={"max_memory_share": 1e-6}), corpus)
+    few = p.model_copy(update={"n_workers": [0], "batch_size": len(corpus) + 1})
+    (steps,) = loader_workers.measure_workers(few, corpus).itertuples()  # no batch is full
+    assert steps.items_per_s == pytest.approx(1000 * len(corpus) / steps.step_ms)
     assert full.not_tried.tolist() == ["", "the memory passed 0% with 0 workers"]

@@ -30,6 +30,12 @@ def test_a_passed_share_of_memory_is_told_at_once():
     seen.stop()
 
 
+def test_an_error_ends_the_watch():
+    with pytest.raises(ZeroDivisionError), watch.Watch(max_memory_share=1.0) as seen:
+        seen.max_memory_share = 1 / 0
+    assert not seen.is_alive()
+
+
 def test_memory_of_a_child_counts_and_a_child_that_ended_does_not():
     before = watch.family_memory()
     words = "import sys; block = bytearray(b'x' * 2**26); print(len(block), flush=True); input()"
