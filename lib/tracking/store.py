@@ -89,9 +89,11 @@ def find(which: str, experiment: str = "train") -> str:
 
     Args:
         which: an id; `latest`, the newest FINISHED run; or `best`, the FINISHED run with the
-            highest `best/selection` among those that used the same pairs (tag `manifest_sha256`)
-            as the newest. Runs of versions that had no `best/selection` cannot be compared with
-            those; the highest `best/gap_closed` counts only if all are such, and a message tells.
+            highest `best/selection` among those that were judged on the same items as the newest:
+            the same pairs (tag `manifest_sha256`), and as many of them (`n_valid_scored`). A point
+            of a sweep is the newest only if all are such. Runs of versions that had no
+            `best/selection` cannot be compared with those; the highest `best/gap_closed` counts
+            only if all are such, and a message tells.
         experiment: the notebook that recorded it.
 
     Raises:
@@ -111,8 +113,13 @@ def find(which: str, experiment: str = "train") -> str:
         )
     if which == "latest":
         return finished[0].info.run_id
-    pairs = finished[0].data.tags.get("manifest_sha256")
-    comparable = [run for run in finished if run.data.tags.get("manifest_sha256") == pairs]
+    whole = [run for run in finished if "mlflow.parentRunId" not in run.data.tags]
+    newest = _judged_on((whole or finished)[0])
+    comparable = [run for run in finished if _judged_on(run) == newest]
+    if len(comparable) < len(finished):
+        n_others = len(finished) - len(comparable)
+        message = f"best: {len(comparable)} runs are comparable; {n_others} were judged on others"
+        print(f"{message} than {newest[1] or 'all'} items of these pairs", file=sys.stderr)
     for criterion in BEST_BY:
         scores = {
             run.info.run_id: run.data.metrics[criterion]
@@ -129,6 +136,11 @@ def find(which: str, experiment: str = "train") -> str:
         f"best: none of {len(comparable)} FINISHED runs of {experiment} on these pairs"
         f" has {' or '.join(BEST_BY)}"
     )
+
+
+def _judged_on(run) -> tuple[str | None, str | None]:
+    """The pairs of a run, and how many of them chose its best epoch: few items favour luck."""
+    return run.data.tags.get("manifest_sha256"), run.data.params.get("n_valid_scored")
 
 
 def by_id(run_id: str, experiment: str):

@@ -17,6 +17,7 @@ from recorded_notebooks import wait_for
 from lib import RUNS
 from lib.config.check import Check
 from lib.config.models import MODELS
+from lib.config.train import Train
 from lib.tracking import session, store
 
 
@@ -52,6 +53,34 @@ def test_a_run_of_before_is_best_only_if_no_run_was_judged(capsys):
     judged.finish()
     assert store.find("best", "mixed") == judged.id
     assert capsys.readouterr().err == ""
+
+
+def finished_run(name, score, given, **tags):
+    run, _ = session.start(name, Train, given)
+    run.tags(tags)
+    run.metrics({"best/selection": score})
+    run.finish()
+    return run.id
+
+
+def test_a_run_that_was_judged_on_other_items_is_no_rival(capsys):
+    few = finished_run("rivals", 0.9, {"n_valid_scored": 8}, manifest_sha256="a")
+    best = finished_run("rivals", 0.4, {"n_valid_scored": 32}, manifest_sha256="a")
+    finished_run("rivals", 0.2, {"n_valid_scored": 32}, manifest_sha256="a")
+    # Neither a sweep's children nor another corpus win by that they are newer.
+    for tags in [{"manifest_sha256": "a", "mlflow.parentRunId": "0"}, {"manifest_sha256": "b"}]:
+        tags |= {"mlflow.parentRunId": "0"}
+        finished_run("rivals", 0.8, {"n_valid_scored": 8}, **tags)
+    assert store.find("best", "rivals") == best
+    assert "2 runs are comparable; 3 were judged on others than 32" in capsys.readouterr().err
+    newest = finished_run("rivals", 0.1, {"n_valid_scored": 8}, manifest_sha256="a")
+    assert store.find("best", "rivals") == few != newest
+
+
+def test_a_sweep_s_child_is_best_if_it_was_judged_alike():
+    finished_run("swept", 0.1, {}, manifest_sha256="a")
+    child = finished_run("swept", 0.2, {}, manifest_sha256="a", **{"mlflow.parentRunId": "0"})
+    assert store.find("best", "swept") == child
 
 
 def test_best_needs_a_score():
