@@ -1,6 +1,7 @@
 """What is found out about each file, and which files are not usable."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from signals import RATE, overstated_mp3, voiced, write
 
@@ -89,3 +90,28 @@ def test_too_few_usable_files_are_refused_with_the_reasons_of_the_others(tmp_pat
     with pytest.raises(ValueError, match=message):
         survey.require_enough(tmp_path, "speech", table)
     assert len(survey.require_enough(tmp_path, "speech", table.assign(reason=""))) == 3
+
+
+def test_a_file_is_read_again_only_if_its_size_or_time_has_changed(tmp_path, monkeypatch):
+    folder, read = tmp_path / "many", []
+
+    def counted(path, original=survey.read):
+        read.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(survey, "read", counted)
+    for i in range(3):
+        write(folder / f"{i}.wav", voiced(0.6, i), subtype="PCM_16")
+    (folder / "3.wav").write_bytes(b"RIFF no audio")
+    first = survey.survey(folder, "speech", bandwidth=True)
+    assert read == ["0.wav", "1.wav", "2.wav"]
+    again = survey.survey(folder, "speech", bandwidth=True)
+    pd.testing.assert_frame_equal(first, again)
+    assert first.reason.ne("").tolist() == [False] * 3 + [True]
+    write(folder / "1.wav", voiced(0.6, 7), subtype="PCM_16")  # of the same size
+    changed = survey.survey(folder, "speech", bandwidth=True)
+    assert read == ["0.wav", "1.wav", "2.wav", "1.wav"]
+    assert (changed.content != first.content).tolist()[:3] == [False, True, False]
+    # What is asked of a file is decided anew.
+    longer = survey.survey(folder, "speech", min_duration=1.0, bandwidth=True)
+    assert longer.reason[:3].str.contains("expected at least 1.0 s").all()
