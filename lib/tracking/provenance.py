@@ -1,5 +1,6 @@
 """Where a run comes from: its notebook, process, machine, commit, and the versions of packages."""
 
+import hashlib
 import os
 import platform
 import socket
@@ -37,6 +38,7 @@ def run_tags(name: str, notebook: Notebook) -> dict[str, str]:
         "params_files": ", ".join(notebook.params_files),
         "command": notebook.command,
         "git_commit": commit or "none",
+        "code_sha256": code_sha256(name),
         "git_dirty": str(bool(_git("status", "--porcelain"))).lower(),
         "versions": ", ".join([f"python {platform.python_version()}", *map(_version, PACKAGES)]),
         # MLflow itself would name ipykernel_launcher.py as the source, and no commit.
@@ -47,6 +49,16 @@ def run_tags(name: str, notebook: Notebook) -> dict[str, str]:
         "sweep_point": os.environ.get(SWEEP_POINT_VARIABLE),
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def code_sha256(name: str) -> str:
+    """Hash of what a run of the notebook `name` follows from: the package, and the notebook."""
+    notebook = REPO / "notebooks" / f"{name}.ipynb"
+    paths = [*sorted((REPO / "lib").rglob("*.py")), *([notebook] if notebook.exists() else [])]
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(REPO)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def process_tags() -> dict[str, str]:

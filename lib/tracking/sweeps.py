@@ -18,7 +18,7 @@ from lib.config.plain_yaml import read_yaml
 from lib.config.search import sweep_points
 from lib.runtime.parallel import each
 from lib.runtime.progress import echo
-from lib.tracking import heartbeat, session, store
+from lib.tracking import heartbeat, provenance, session, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.provenance import (
     PARENT_RUN_VARIABLE,
@@ -32,8 +32,8 @@ from lib.tracking.titles import run_note, run_title
 def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.DataFrame:
     """Execute the points of a sweep's file that have not finished.
 
-    An unchanged file continues its sweep; a changed file is a new sweep. A point that fails does
-    not stop the others.
+    An unchanged file continues its sweep; a changed file is a new sweep. A point has finished if
+    the code and its corpus are still the same. A point that fails does not stop the others.
 
     Args:
         path: of the file (YAML), see `lib.config.search.sweep_points`.
@@ -48,9 +48,13 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     parent = _parent_run(path, sweep)
     heartbeat.begin(parent)
     # Points that failed or were killed are executed again.
-    finished = {
-        key for key, child in _children(notebook, parent).items() if child.info.status == "FINISHED"
+    ended = {
+        key: child
+        for key, child in _children(notebook, parent).items()
+        if child.info.status == "FINISHED"
     }
+    code = provenance.code_sha256(notebook)
+    finished = {key for key, child in ended.items() if _is_current(child, code)}
     calls = [
         (notebook, point, fixed, parent, i)
         for i, point in enumerate(points)
@@ -58,6 +62,8 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     ]
     n_finished = len(points) - len(calls)
     echo(f"sweep {path.stem} ({parent}): {len(points)} points, {n_finished} of them done")
+    if n_changed := len(ended) - len(finished):
+        echo(f"{n_changed} points are executed again: the code or the corpus has changed since")
     errors = {}
     description = f"sweep {path.stem}"
     # In the order of their completion, so that each is reported as soon as it ends.
@@ -133,6 +139,17 @@ def _children(notebook: str, parent: str) -> dict[str, Any]:
     runs = store.newest_first(notebook, f"tags.mlflow.parentRunId = '{parent}'")
     # Oldest first, so that the newest of a point stays in the dict.
     return {run.data.tags["sweep_point"]: run for run in reversed(runs)}
+
+
+def _is_current(child: Any, code: str) -> bool:
+    """Whether a run had this code, and its corpus still has the same pairs."""
+    tags, corpus = child.data.tags, child.data.params.get("corpus")
+    manifest = RUNS / "pairs" / (corpus or "") / "manifest.csv"
+    if tags.get("code_sha256") != code:
+        return False
+    if "manifest_sha256" not in tags or not manifest.exists():
+        return True
+    return tags["manifest_sha256"] == hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
 def _searched(point: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""A sweep that is killed goes on."""
+"""A sweep that is killed goes on, and executes again what has changed."""
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import yaml
@@ -15,7 +17,7 @@ from lib.config.base import build
 from lib.config.prepare import Prepare
 from lib.corpus import plan, sources
 from lib.corpus.render import render
-from lib.tracking import store
+from lib.tracking import provenance, store, sweeps
 
 
 def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
@@ -61,3 +63,26 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
     assert {run.info.run_name for run in children} == names
     assert len(store.newest_first("train", done)) == 1
     assert store.find("latest") != parent_id
+
+
+def test_a_point_counts_only_while_code_and_corpus_are_the_same():
+    folder = RUNS / "pairs" / "keyed"
+    folder.mkdir(parents=True)
+    (folder / "manifest.csv").write_text("id\na\n")
+    code, pairs = "0123", hashlib.sha256(b"id\na\n").hexdigest()
+
+    def child(corpus="keyed", **tags):
+        return SimpleNamespace(data=SimpleNamespace(tags=tags, params={"corpus": corpus}))
+
+    done = {"code_sha256": code, "manifest_sha256": pairs}
+    assert sweeps._is_current(child(**done), code)
+    assert not sweeps._is_current(child(**done), "4567")
+    assert not sweeps._is_current(child(manifest_sha256=pairs), code)  # a run of before
+    assert sweeps._is_current(child(corpus="gone", **done), code)
+    (folder / "manifest.csv").write_text("id\nb\n")
+    assert not sweeps._is_current(child(**done), code)
+
+
+def test_the_hash_of_the_code_is_that_of_the_notebook_too():
+    hashes = {provenance.code_sha256(name) for name in ("train", "train", "prepare", "none")}
+    assert len(hashes) == 3
