@@ -1,4 +1,7 @@
-"""Blind tests as one HTML page each: all sounds have one loudness, and the page names no system."""
+"""Blind tests as one HTML page each: all sounds have one loudness, and the page names no system.
+
+The key of a page is kept in `runs/blind`, see `blind_test.keep_key`.
+"""
 
 import base64
 import html
@@ -115,7 +118,7 @@ def match_loudness(signals: Mapping[str, np.ndarray], sample_rate: int) -> dict[
 def _order(
     kind: str, title: str, seed: int, items: Mapping[str, Mapping], systems: Sequence[str]
 ) -> dict:
-    """Everything from which the order of a page follows; the page saves it with the answers."""
+    """Everything from which the order of a page follows: its key."""
     return {
         "kind": kind,
         "title": title,
@@ -126,8 +129,8 @@ def _order(
 
 
 def _page(title: str, order: dict, screens: Sequence[str]) -> str:
-    # "<" inside the JSON would end the script element that holds it.
-    saved = json.dumps(order).replace("<", "\\u003c")
+    # The page saves this with the answers. Whoever reads its source must not find the key in it.
+    saved = json.dumps({"kind": order["kind"], "key": blind_test.keep_key(order)})
     return fill_page(
         "blind_page",
         title=html.escape(title),

@@ -1,10 +1,12 @@
 """Blind listening tests: the order of a page, the answers that it saves, and their statistics.
 
-A page plays its sounds in an order that is drawn from a seed, and names no system: only the seed
-tells which answer is about which. A page plays from disk and inside the MLflow UI. The UI's frame
+A page plays its sounds in an order that is drawn from a seed. It holds neither the seed nor the
+names of systems and items, but the name of a key. The key stays in `runs/blind`; it alone tells
+which answer is about which. A page plays from disk and inside the MLflow UI. The UI's frame
 blocks downloads; there the page shows the answers as text to copy.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from lib import RUNS
 from lib.metrics import stats
 
 REFERENCE = "clean"
@@ -56,6 +59,20 @@ def rating_order(item_ids: Sequence[str], systems: Sequence[str], seed: int) -> 
     return [screens[i] for i in rng.permutation(len(screens))]
 
 
+def keep_key(key: Mapping) -> str:
+    """Keep everything from which the order of a page follows; returns the name of this key."""
+    text = json.dumps(key, sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = _key_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return name
+
+
+def _key_path(name: str) -> Path:
+    return RUNS / "blind" / f"{name}.json"
+
+
 def order_of(answers: Mapping) -> list[dict]:
     """The trials or screens that a listener's answers are about."""
     items, systems, seed = answers["items"], answers["systems"], answers["seed"]
@@ -65,20 +82,27 @@ def order_of(answers: Mapping) -> list[dict]:
 
 
 def read_answers(path: str | Path) -> dict:
-    """The answers of one listener, from the file that a page saved.
+    """The answers of one listener, from the file that a page saved, with the key of that page.
+
+    Pages of before saved their key themselves.
 
     Returns: kind (abx or rating), title, seed, items, systems, listener, and the answers in the
         order of `order_of`.
 
     Raises:
-        ValueError: the file holds no answers, or not all.
+        ValueError: the file holds no answers, or not all, or the key of its page is missing.
     """
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        if "key" in saved:
+            key_path = _key_path(saved["key"])
+            if not key_path.is_file():
+                raise ValueError(f"{path}: {key_path} is missing, the key of the page")
+            saved |= json.loads(key_path.read_text(encoding="utf-8"))
         kind, answers = saved["kind"], saved["answers"]
         # The page does not say what it played: that follows from its seed again.
         n_expected = len(order_of(saved))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: no answers of a blind test ({type(error).__name__})") from None
     if len(answers) != n_expected:
         raise ValueError(

@@ -15,7 +15,7 @@ from signals import RATE, voiced
 from lib.evaluation import blind_page, blind_test
 
 PAIR = ("enhanced", "restored")
-ITEMS = {"one": {name: voiced(1.0, seed=i) for i, name in enumerate((*PAIR, "clean"))}}
+ITEMS = {"voice_7": {name: voiced(1.0, seed=i) for i, name in enumerate((*PAIR, "clean"))}}
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +45,32 @@ def test_a_signal_without_loudness_is_named():
 
 
 @pytest.mark.parametrize("kind, n_screens, n_sounds", [("abx", 2, 6), ("rating", 1, 5)])
-def test_a_page_names_no_system_beside_its_sounds(pages, kind, n_screens, n_sounds):
-    page = pages[kind]
-    sounds = page[page.index("<section") : page.rindex("</section>")]
-    assert not any(name in sounds for name in (*PAIR, "clean", "anchor"))
-    tags = [tag for tag, _ in Page(page).tags]
+def test_a_page_names_nothing_that_tells_its_order(pages, kind, n_screens, n_sounds):
+    tags = [tag for tag, _ in Page(pages[kind]).tags]
     assert (tags.count("section"), tags.count("audio")) == (n_screens, n_sounds)
+    # All of it: the source of a page can be read.
+    source = re.sub('base64,[^"]*', "", pages[kind])
+    for name in (*PAIR, "clean", "anchor", "voice_7", "seed", "systems"):
+        assert not re.search(rf"\b{name}\b", source), name
 
 
 @pytest.mark.parametrize("kind", ["abx", "rating"])
-def test_a_page_saves_what_its_order_follows_from(pages, kind):
-    saved = re.search(r'id="about">(.*?)</script>', pages[kind])[1]
-    order = json.loads(saved)
-    assert order["kind"] == kind and order["title"] == "A </script> test" and order["seed"] == 5
-    assert len(blind_test.order_of(order)) == pages[kind].count("<section")
+def test_the_key_of_a_page_tells_its_order(pages, kind, tmp_path):
+    saved = json.loads(re.search(r'id="about">(.*?)</script>', pages[kind])[1])
+    assert set(saved) == {"kind", "key"}
+    answers = {"abx": ["a", "b"], "rating": [[0, 1, 2, 3]]}[kind]
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps(saved | {"answers": answers, "listener": "7"}))
+    read = blind_test.read_answers(path)
+    assert read["kind"] == kind and read["title"] == "A </script> test" and read["seed"] == 5
+    assert (
+        read["items"] == ["voice_7"] and read["systems"] == list(PAIR) and read["listener"] == "7"
+    )
+    assert len(blind_test.order_of(read)) == pages[kind].count("<section")
+
+
+def test_answers_without_the_key_of_their_page_are_refused_by_its_name(tmp_path):
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps({"kind": "abx", "key": "0123", "answers": ["a"]}))
+    with pytest.raises(ValueError, match=r"blind/0123.json is missing, the key of the page"):
+        blind_test.read_answers(path)
