@@ -14,6 +14,7 @@ from lib.corpus import formants, mix
 from lib.corpus.equaliser import equalise
 from lib.data.conditions import Conditions, Drawn, draw
 from lib.data.sampling import epoch_and_index
+from lib.data.segments import random_gain
 
 NYQUIST_HZ = SAMPLE_RATE / 2
 PASSBAND = 0.91  # of half the sample rate, which the resampler leaves untouched
@@ -41,11 +42,13 @@ class Mixtures(Dataset):
         bandwidth_hz: highest frequency that a speech file holds, by its path; 24 kHz for the rest.
         conditions: rooms, formants, equalisers, faults of the recorder, items without noise or
             without speech. They are drawn with numbers of their own: no other draw depends on them.
+        gain, p_invert: range of a gain, and probability of an inverted polarity, of noisy and clean
+            alike, as for `PairSegments`; with numbers of their own, too.
 
     Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`, which never holds
-        audio: idx, id (its path), snr (dB; NaN: no noise, -inf: noise alone), scale, clean_path,
-        noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir, equaliser,
-        lowpass_hz, clip_db, codec, formant.
+        audio: idx, id (its path), snr (dB; NaN: no noise, -inf: noise alone), scale, gain,
+        clean_path, noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir,
+        equaliser, lowpass_hz, clip_db, codec, formant.
 
     Raises:
         ValueError: there is no speech or no noise, or a file has another rate than 48 kHz.
@@ -64,6 +67,8 @@ class Mixtures(Dataset):
         p_second_noise: float = 0.0,
         bandwidth_hz: Mapping[Path, float] | None = None,
         conditions: Conditions | None = None,
+        gain: tuple[float, float] = (1.0, 1.0),
+        p_invert: float = 0.0,
     ):
         if not speech or not noise:
             raise ValueError(
@@ -79,6 +84,8 @@ class Mixtures(Dataset):
         self.p_second_noise = p_second_noise
         self.bandwidth_hz = dict(bandwidth_hz or {})
         self.conditions = conditions or Conditions()
+        self.gain = gain
+        self.p_invert = p_invert
         self.n_samples = {path: _length_at_48_khz(path) for path in [*self.speech, *self.noise]}
 
     def __len__(self) -> int:
@@ -130,14 +137,18 @@ class Mixtures(Dataset):
                 f" that can be mixed ({reason})"
             )
         # `mix` keeps clean below full scale, which files need and tensors do not.
-        gain = np.float32(scale / np.abs(mixture.noisy).max())
-        noisy = torch.from_numpy(mixture.noisy * gain)[None]
-        clean = torch.from_numpy(mixture.clean * gain)[None]
+        gain = random_gain(
+            np.random.default_rng([self.seed, epoch, index, 2]), self.gain, self.p_invert
+        )
+        factor = np.float32(gain * scale / np.abs(mixture.noisy).max())
+        noisy = torch.from_numpy(mixture.noisy * factor)[None]
+        clean = torch.from_numpy(mixture.clean * factor)[None]
         meta = {
             "idx": index,
             "id": str(path),
             "snr": float("nan") if drawn.clean else snr_db,
             "scale": scale,
+            "gain": gain,
             "clean_path": str(path),
             "noise_path": "" if drawn.clean else str(noise_path),
             "clean_len": n_samples,

@@ -60,7 +60,7 @@ class PairSegments(Dataset):
         rng = np.random.default_rng([self.seed, epoch, index])
         # Plus 1: the last start is the one whose segment ends with the pair.
         start = int(rng.integers(max(row.n_samples - self.length, 0) + 1))
-        gain = float(rng.uniform(*self.gain)) * (-1 if rng.random() < self.p_invert else 1)
+        gain = random_gain(rng, self.gain, self.p_invert)
         n_samples = min(self.length, row.n_samples)
         signals = [
             self._cut(path, start, n_samples) * np.float32(gain)
@@ -83,3 +83,12 @@ class PairSegments(Dataset):
         signal = files.read(self.root / path, start=start, n_samples=n_samples)
         # Zeros go behind the signal: losses count the first `n_samples` samples alone.
         return np.pad(signal, (0, self.length - n_samples))
+
+
+def random_gain(rng: np.random.Generator, gain: tuple[float, float], p_invert: float) -> float:
+    """A gain within a range, negative for an inverted polarity.
+
+    >>> random_gain(np.random.default_rng(0), (0.5, 0.5), p_invert=1.0)
+    -0.5
+    """
+    return float(rng.uniform(*gain)) * (-1 if rng.random() < p_invert else 1)

@@ -22,11 +22,10 @@ from lib.training.step import Batch
 
 def training_items(p: Train, rows: pd.DataFrame) -> Dataset:
     """What an epoch passes over: a segment of each pair, or with `p.on_the_fly` a fresh mixture."""
-    if p.on_the_fly:
-        return fresh_mixtures(
-            p.corpus, rows, p.segment_length, p.seed, speed=(p.speed_min, p.speed_max)
-        )
     gain = (p.gain_min, p.gain_max)
+    if p.on_the_fly:
+        speed = (p.speed_min, p.speed_max)
+        return fresh_mixtures(p.corpus, rows, p.segment_length, p.seed, speed, gain, p.p_invert)
     folder = manifest.corpus_folder(p.corpus)
     return PairSegments(folder, rows, p.segment_length, p.seed, gain, p.p_invert)
 

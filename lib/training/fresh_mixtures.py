@@ -22,6 +22,8 @@ def fresh_mixtures(
     segment_length: int,
     seed: int,
     speed: tuple[float, float] = (1.0, 1.0),
+    gain: tuple[float, float] = (1.0, 1.0),
+    p_invert: float = 0.0,
 ) -> Mixtures:
     """One mixture for each of these rows, of its utterance with any noise of these rows.
 
@@ -37,6 +39,7 @@ def fresh_mixtures(
         segment_length: in samples.
         seed: of all draws.
         speed: range of factors by which utterances are resampled.
+        gain, p_invert: as for segments of prepared pairs.
 
     Raises:
         ValueError: the files that the corpus was made from are gone, or it was made of recorded
@@ -87,6 +90,8 @@ def fresh_mixtures(
         settings["p_second_noise"],
         {path: bandwidth_hz[original_of[path]] for path in usable},
         conditions,
+        gain,
+        p_invert,
     )
 
 

@@ -137,6 +137,21 @@ def test_conditions_are_those_of_prepared_pairs_and_change_no_other_draw(files, 
     assert seen == {"clean", "rir", "equaliser", "lowpass_hz", "clip_db", "codec"}
 
 
+def test_gain_and_polarity_are_those_of_segments_and_change_no_other_draw(files):
+    plain, dataset = mixtures(files), mixtures(files, gain=(0.5, 0.8), p_invert=0.5)
+    gains = []
+    for epoch in range(20):
+        noisy, clean, clean_rms, meta = dataset[epoch, 1]
+        before = plain[epoch, 1]
+        gains.append(meta["gain"])
+        assert meta | {"gain": 1.0} == before[3]
+        torch.testing.assert_close(noisy, gains[-1] * before[0])
+        torch.testing.assert_close(clean, gains[-1] * before[1])
+        torch.testing.assert_close(clean_rms, abs(gains[-1]) * before[2])
+    assert all(0.5 <= abs(gain) <= 0.8 for gain in gains) and len(set(gains)) == 20
+    assert 4 < sum(gain < 0 for gain in gains) < 16
+
+
 def test_a_clean_item_has_nothing_to_restore(files):
     noisy, clean, _, meta = mixtures(files, conditions=Conditions(p_clean=1.0))[0]
     assert torch.equal(noisy, clean) and meta["noise_path"] == "" and np.isnan(meta["snr"])

@@ -39,6 +39,16 @@ def test_an_item_is_a_segment_of_its_pair_with_one_gain(rows):
     np.testing.assert_allclose(0.5 * pair["noisy"][at : at + 9_600], item["noisy"], atol=1e-7)
 
 
+def test_a_fresh_mixture_gets_the_gain_and_polarity_of_a_segment(rows):
+    given = {"gain_min": 0.5, "gain_max": 0.5, "p_invert": 1.0}
+    gained, plain = (
+        training_items(settings(on_the_fly=True, **more), rows["train"])[1, 2][:2]
+        for more in (given, {"gain_min": 1.0, "gain_max": 1.0})
+    )
+    for one, other in zip(gained, plain, strict=True):
+        torch.testing.assert_close(one, -0.5 * other)
+
+
 def test_deepfilternet3_hears_a_fresh_mixture_as_it_hears_the_whole(rows):
     dataset = training_items(settings(on_the_fly=True), rows["train"])
     items = [dataset[1, index] for index in range(3)]
