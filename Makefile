@@ -14,12 +14,6 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
 
-# The runs and curves of `train` in the MLflow UI, and a program that prints where MLflow keeps
-# them.
-TRAIN_PAGE = http://127.0.0.1:$(PORT)/\#/experiments/4/runs?workflowType=machine_learning&$(CHARTS)
-CHARTS     = compareRunsMode=CHART
-PRINT_URI  = from lib.tracking import store; print(store.uri())
-
 .PHONY: run test lint lab ui sweep install
 .DEFAULT_GOAL := run
 
@@ -52,10 +46,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
 
 ui: $(READY)
-	@echo "training runs and charts: $(TRAIN_PAGE)"
-	cd runs && MLFLOW_DISABLE_TELEMETRY=true \
-		MLFLOW_BACKEND_STORE_URI="$$(../$(BIN)/python -c "$(PRINT_URI)")" \
-		../$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/python -m lib.tracking.ui $(PORT)
 
 sweep: $(READY)
 	$(BIN)/python -m lib.sweep $(SWEEP) --n-processes $(N)

@@ -26,7 +26,6 @@ from lib.config.train import Train
 from lib.evaluation import blind_page, blind_test, listening_page, summary
 from lib.figures import players, plots, tables
 from lib.tracking import session as tracking_session
-from lib.tracking import store
 
 README = (REPO / "notebooks" / "README.md").read_text()
 SAMPLE_RATE = 48_000
@@ -308,27 +307,10 @@ def ui(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": store.uri(),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
+    command = [sys.executable, "-m", "lib.tracking.ui", str(port)]
     folder = tmp_path_factory.mktemp("ui")
     with open(folder / "log.txt", "w") as log:
-        server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        server = subprocess.Popen(command, cwd=REPO, stdout=log, stderr=log, start_new_session=True)
     try:
         for _ in range(120):
             with (
@@ -340,8 +322,9 @@ def ui(tmp_path_factory):
             time.sleep(0.5)
         yield f"http://127.0.0.1:{port}/#", runs, listen
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.wait(20) == 130
+        assert "Traceback" not in (folder / "log.txt").read_text()
 
 
 def shows(browser, address, *words):

@@ -6,7 +6,6 @@ from deepfilter.examples import HISS, PAUSE, SPEECH
 from signals import RATE, voiced
 
 from lib.audio import align
-from lib.benchmarks import deepfilter, items
 from lib.deepfilter.enhance import enhance, enhance_batch, enhance_stream
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.settings import Settings
@@ -90,10 +89,3 @@ def test_a_signal_with_nan_or_two_channels_is_refused_by_its_number():
         enhance_batch([HISS, np.zeros((2, 480))])
     with pytest.raises(ValueError, match=r"behind 1.00 s: .*finite"):
         list(enhance_stream([SPEECH[:RATE], np.array([np.inf])]))
-
-
-def test_a_batch_is_faster_than_the_runtime_and_a_loop():
-    utterance = items.Item("speech and hiss", 10.0, SPEECH)
-    table = deepfilter.speed([utterance], [1, 8], n_repeats=2)
-    assert table.ratio.iloc[1] > 2
-    assert table.audio_per_s.iloc[1] > table.audio_per_s.iloc[0]

@@ -1,5 +1,7 @@
 """Statistics with results known beforehand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,14 @@ def test_holm_multiplies_the_smallest_p_value_by_the_number_of_tests():
     corrected = stats.holm([0.5, 0.001, 0.02, np.nan])
     assert corrected[:3] == pytest.approx([0.5, 0.003, 0.04]) and np.isnan(corrected[3])
     assert stats.holm([0.6, 0.7]).tolist() == [1.0, 1.0]
+
+
+def test_an_interval_of_many_items_needs_little_memory():
+    values = np.random.default_rng(0).standard_normal(20_000)
+    tracemalloc.start()
+    low, high = stats.bootstrap_interval(values, seed=0)
+    peak_mb = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    assert peak_mb < 64  # all resamples at once would need 600
+    # The standard error of the mean is 1 / sqrt(20,000).
+    assert high - low == pytest.approx(2 * 1.96 / 20_000**0.5, rel=0.1)

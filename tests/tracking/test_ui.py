@@ -1,0 +1,50 @@
+"""`make ui`: from any environment, once at a port, and until Ctrl-C.
+
+That the UI shows the runs is tested in `tests/test_browser.py`.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lib import REPO
+from lib.tracking import ui
+
+
+def test_a_port_in_use_is_named_with_another_one():
+    with socket.socket() as taken:
+        taken.bind((ui.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        message = (
+            f"port {port}: Address already in use.*open http://127.0.0.1:{port}.*PORT={port + 1}"
+        )
+        with pytest.raises(SystemExit, match=message):
+            ui.main(port)
+
+
+@pytest.mark.parametrize("environment", ["/opt/venv", ".venv"])
+def test_make_starts_it_from_a_relative_and_an_absolute_environment(environment):
+    command = ["make", "-n", "ui", f"VENV={environment}", "PORT=7"]
+    words = subprocess.run(command, cwd=REPO, capture_output=True, text=True).stdout
+    assert words.splitlines()[-1] == f"{environment}/bin/python -m lib.tracking.ui 7"
+
+
+def test_ctrl_c_while_it_starts_leaves_no_traceback():
+    with socket.socket() as free:
+        free.bind((ui.HOST, 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lib.tracking.ui", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=REPO,
+    )
+    time.sleep(1)  # it imports MLflow
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate()[0] and process.returncode == 130
