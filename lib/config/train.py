@@ -120,7 +120,7 @@ class Train(Parameters):
     """Weight of the level above both target and enhanced, per dB: noise that was let in or made."""
     lambda_bands: NonNegative = 1.0
     """Weight of the difference of the levels of ERB bands to those that gains of 6 dB can reach,
-    per dB. Bands that do not carry the voice count half."""
+    per dB. Bands that do not carry the voice may not get louder."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3

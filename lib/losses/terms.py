@@ -22,7 +22,7 @@ DOMINANT_DB, ACTIVE_DB = 35.0, 35.0
 EMPHASIS_HZ = 1_000.0, 8_000.0
 BAND_FLOOR_DB = -95.0  # of the level of a band, re a full-scale sine
 BAND_GAIN_DB = 6.0  # what a gain may reach, as in `lib.models.bands`
-FAINT_WEIGHT = 0.5  # of bands that do not carry the voice: they may be wrong, but not far too loud
+FAINT_WEIGHT = 0.5  # of bands that do not carry the voice
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -173,8 +173,9 @@ def band_distance(
 ) -> Tensor:
     """Distance of the levels of ERB bands to those that gains of 6 dB can reach, in dB: `[B]`.
 
-    A band in which dominant bins hold most of the power counts 1, another one 0.5. What lies beyond
-    6 dB of enhanced draws no further: there is nothing to be made louder.
+    It counts in bands in which dominant bins hold most of the power. What lies beyond 6 dB of
+    enhanced draws no further: there is nothing to be made louder. The other bands may not get
+    louder, and that counts half. They need not get quieter: ViSQOL minds it.
 
     Args:
         bands: `erb_bands()`.
@@ -197,8 +198,12 @@ def band_distance(
     powers = power(target * counts) * inside[..., None]
     parts = powers * dominant_bins(target * counts, inside)
     of_dominant, of_all = (torch.einsum("bft,fe->bet", x, bands) for x in (parts, powers))
-    weights = torch.where(of_dominant > 0.5 * of_all, 1.0, FAINT_WEIGHT) * counts
-    return ((levels - goal).abs() * weights).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1)
+    carries_voice = of_dominant > 0.5 * of_all
+    distance = torch.where(
+        carries_voice, (levels - goal).abs(), FAINT_WEIGHT * F.relu(levels - start)
+    )
+    weights = torch.where(carries_voice, 1.0, FAINT_WEIGHT) * counts
+    return (distance * counts).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1)
 
 
 def erb_bands() -> Tensor:
