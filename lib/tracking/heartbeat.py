@@ -4,6 +4,7 @@ A process of another machine, or of a container that has another name since, can
 time of its run's last sign of life tells whether it still works.
 """
 
+import contextlib
 import threading
 import time
 
@@ -46,16 +47,17 @@ def end(run_id: str) -> None:
 
 
 def send() -> None:
-    """Give a sign of life for each run that is open."""
+    """Give a sign of life for each run that is open.
+
+    A store that cannot be reached for a while, or a run that was deleted, raises no error: it must
+    not end the work, nor the signs of other runs.
+    """
     for run_id in [*_open]:
-        store.client().set_tag(run_id, TAG, now())
+        with contextlib.suppress(Exception):
+            store.client().set_tag(run_id, TAG, now())
 
 
 def _send_for_ever() -> None:
     while True:
         time.sleep(PERIOD_S)
-        try:
-            send()
-        # A store that cannot be reached for a while must not end the work.
-        except Exception:
-            continue
+        send()

@@ -29,7 +29,7 @@ def path_of(address: str) -> Path | None:
     (PosixPath('/data/50%3F/mlflow.db'), None)
     """
     scheme, _, rest = address.partition(":///")
-    if scheme not in ("sqlite", "sqlite+pysqlite"):
+    if scheme not in ("sqlite", "sqlite+pysqlite") or rest in ("", ":memory:"):
         return None
     return Path(unquote(rest.partition("?")[0])).resolve()
 

@@ -42,7 +42,13 @@ def test_a_store_lies_where_its_path_says_and_nowhere_else(made):
 
 
 def test_other_stores_have_no_path():
-    for address in ("http://localhost:5000", "postgresql://host/db", "file:///data", "/data"):
+    for address in (
+        "http://localhost:5000",
+        "postgresql://host/db",
+        "file:///data",
+        "/data",
+        "sqlite:///:memory:",
+    ):
         assert sqlite.path_of(address) is None and sqlite.patient(address) == address
 
 
