@@ -15,6 +15,7 @@ from lib.audio.files import SAMPLE_RATE
 from lib.config.fields import MIN_ITEM_S, resolve
 from lib.corpus import mix, sources
 from lib.corpus.sources import Sources
+from lib.runtime.whole_file import whole_file
 
 MIN_ITEM_LENGTH = round(MIN_ITEM_S * SAMPLE_RATE)  # samples
 SIGNALS = ("clean", "noisy", "enhanced")
@@ -197,6 +198,5 @@ def without_unused(table: pd.DataFrame) -> pd.DataFrame:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    part.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode())

@@ -16,6 +16,7 @@ import torch
 
 from lib.config.renamed import current_names
 from lib.config.train import Train
+from lib.runtime.whole_file import whole_file
 from lib.tracking.run import Run
 from lib.training import old_format
 from lib.training.distributed import ranks
@@ -61,7 +62,9 @@ class Checkpoints:
             return
         with recording_time(state):
             part, last = self.out / "last.part", self.out / "last.pt"
-            torch.save(self._content(state), part)
+            # On a full disk PyTorch says nothing of the disk, and leaves half of the file.
+            with whole_file(part) as file:
+                torch.save(self._content(state), file)
             for name in names:
                 _link_or_copy(part, self.out / name)
             if last.exists() and self.last_is_finite:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from signals import file_size_limit
 from training.trainings import (
     RESUMED,
     Recorder,
@@ -41,6 +42,15 @@ def test_a_checkpoint_holds_all_that_a_step_changes(whole):
     assert set(saved["learner"]) == set(parts.split())
     assert saved["versions"]["torch"] == torch.__version__
     assert set(saved["state"]) == set(vars(TrainState()))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(tmp_path):
+    checkpoints = Checkpoints(settings(), tmp_path, Recorder(), {}, small_learner())
+    checkpoints.save(TrainState(epoch=1))
+    with pytest.raises(OSError, match=r"File too large: '.*last\.part'"), file_size_limit(50_000):
+        checkpoints.save(TrainState(epoch=2))
+    assert read_checkpoint(tmp_path / "last.pt")["state"]["epoch"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
 
 
 def test_best_is_the_epoch_with_the_highest_selection(whole):
