@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import torch
 
 from lib.deepfilter.grid import DELAY, DELAY_HOPS, HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.model import DeepFilter, load
-from lib.deepfilter.pauses import active_stretch, is_quiet, mirrored_end
+from lib.deepfilter.pauses import active_stretch, are_quiet, is_quiet, mirrored_end, whole_hops
 from lib.deepfilter.rows import Enhanced, samples_of, silent_rows, unpack
 from lib.deepfilter.settings import DEFAULTS, Settings
 from lib.deepfilter.stream import open_stream
+from lib.deepfilter.working_level import Level, follow, known_level
 
 # Signals that are worked on at once: their activations stay in the processor's cache.
 BATCH_SIZE = 8
@@ -19,7 +21,9 @@ def enhance(noisy: np.ndarray, settings: Settings = DEFAULTS, device: str = "cpu
     """What DeepFilterNet3 makes of a whole utterance: float32 `[T]` at 48 kHz, as long, at lag 0.
 
     The network hears the utterance from its start, so that its state is warm everywhere. Hops below
-    -70 dB re full scale come out silent, and the network does not hear them, as in the runtime.
+    -70 dB re full scale come out silent, and the network does not hear them, as in the runtime. It
+    hears a quiet utterance louder, unlike the runtime's, see `lib.deepfilter.working_level`; then
+    quieter hops are heard, too.
 
     Raises:
         ValueError: `noisy` is not one-dimensional or holds NaN or infinite samples.
@@ -47,8 +51,9 @@ def enhance_batch(
     ]
     rows: dict[int, np.ndarray] = {}
     stretches: dict[int, tuple[int, int]] = {}
+    levels: dict[int, Level] = {}
     for i, noisy in enumerate(signals):
-        quiet = is_quiet(noisy)
+        quiet, levels[i] = _listen(noisy, model.start(1).level)
         stretch = active_stretch(quiet)
         # The network does not hear pauses: a signal with one inside is no single stretch.
         if stretch is None or (settings.hold_at_pauses and quiet.any()):
@@ -61,7 +66,8 @@ def enhance_batch(
     order = sorted(stretches, key=lambda i: stretches[i][1] - stretches[i][0])
     for first in range(0, len(order), BATCH_SIZE):
         batch = order[first : first + BATCH_SIZE]
-        active = _enhance_stretches(model, [(signals[i], *stretches[i]) for i in batch])
+        parts = [(signals[i], *stretches[i]) for i in batch]
+        active = _enhance_stretches(model, parts, [levels[i] for i in batch])
         for i, active_rows in zip(batch, active, strict=True):
             start, stop = stretches[i]
             rows[i][start:stop] = active_rows
@@ -98,15 +104,28 @@ def enhance_stream(
         yield signal
 
 
+def _listen(noisy: np.ndarray, level: Level) -> tuple[np.ndarray, Level]:
+    """Which hops of a signal are pauses, and the level that it begins with."""
+    if not len(noisy):
+        return is_quiet(noisy), level
+    hops = whole_hops(noisy)
+    known = torch.from_numpy(hops)[None].to(level.powers.device)
+    level = known_level(known, level, whole=True)
+    gain_db, _ = follow(known, level)
+    return are_quiet(hops, gain_db[0].cpu().numpy()), level
+
+
 def _enhance_stretches(
-    model: DeepFilter, stretches: list[tuple[np.ndarray, int, int]]
+    model: DeepFilter, stretches: list[tuple[np.ndarray, int, int]], levels: list[Level]
 ) -> list[np.ndarray]:
     """The rows of the hops `start` to `stop` of each signal, worked on as one batch."""
     samples = [_with_end(*stretch) for stretch in stretches]
     length = max(map(len, samples))
     # The network is causal, so that zeros behind a signal do not change it.
     padded = np.stack([np.pad(part, (0, length - len(part))) for part in samples])
-    rows, _ = model.rows(padded)
+    # The hops before a stretch are pauses, which change no level.
+    level = Level(*(torch.cat(values) for values in zip(*levels, strict=True)))
+    rows, _ = model.rows(padded, model.start(len(padded))._replace(level=level))
     return [
         # The first rows are about the hops before the signal.
         rows[k, DELAY_HOPS : DELAY_HOPS + stop - start]

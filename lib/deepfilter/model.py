@@ -30,6 +30,7 @@ from lib.deepfilter.grid import (
 )
 from lib.deepfilter.network import make_network
 from lib.deepfilter.settings import DEFAULTS, Settings
+from lib.deepfilter.working_level import Level, follow, known_level, unknown_level
 
 # Hops that are worked on at once: a batch's activations then stay in the processor's cache.
 BLOCK_HOPS = 50
@@ -40,9 +41,10 @@ class State(NamedTuple):
 
     last_hop: Tensor  # [B, 480], of noisy
     overlap: Tensor  # [B, 480], to be added to the next hop of enhanced
-    means: Tensor  # [B, 32 + 96], of the ERB levels in dB, of the low bins' magnitudes
+    means: Tensor  # [B, 32 + 96], of the ERB levels in dB, of the low bins' magnitudes, as heard
     spectra: Tensor  # [B, 4, 481], the last frames of noisy
     network: tuple[Tensor, ...]
+    level: Level
 
 
 @cache
@@ -62,7 +64,8 @@ class DeepFilter(nn.Module):
     `lib.deepfilter.enhance`; inside a training step use this class on the step's device.
 
     Shape:
-        - noisy: `[B, T]`, `T` a multiple of 480; `state=None` is silence before the signal
+        - noisy: `[B, T]`, `T` a multiple of 480; `state=None` is silence before the signal, whose
+          level is that of `noisy` then
         - enhanced: `[B, T]`, `delay` = 1,440 samples late
         - gains: `[B, T / 480, 32]`, lsnr_db: `[B, T / 480]`, of the frames that `enhanced` is made
           of, and as late
@@ -95,14 +98,20 @@ class DeepFilter(nn.Module):
             raise ValueError(
                 f"expected noisy [B, T] with T a multiple of {HOP_LENGTH}, got {list(noisy.shape)}"
             )
-        state = state or self.start(len(noisy))
+        hops = noisy.unflatten(1, (-1, HOP_LENGTH))
+        if state is None:
+            state = self.start(len(noisy))
+            state = state._replace(level=known_level(hops, state.level))
 
         samples = torch.cat([state.last_hop, noisy], dim=1)  # [B, 480 + T]
         frames = samples.unfold(1, N_FFT, HOP_LENGTH) * self.window  # [B, frames, 960]
         # The forward scale 1 / 960 is upstream's, and the network's levels count on it.
         spectrum = torch.fft.rfft(frames) / N_FFT  # [B, frames, 481]
 
-        erb, low, means = normalised_features(spectrum, state.means, self.bands)
+        # Only the network hears the gain: its estimates are applied to the signal as it is.
+        gain_db, level = follow(hops, state.level)
+        heard = spectrum * 10 ** (gain_db / 20)[..., None]
+        erb, low, means = normalised_features(heard, state.means, self.bands)
         # Gates need one call of the network a frame; with the defaults one call does for all.
         if self.settings.gated:
             estimates = gated_estimates(self._estimate, erb, low, state.network, self.settings)
@@ -118,7 +127,8 @@ class DeepFilter(nn.Module):
         overlaps = torch.cat([state.overlap[:, None], frames[:, :, HOP_LENGTH:]], dim=1)
         enhanced = (frames[:, :, :HOP_LENGTH] + overlaps[:, :-1]).flatten(1)  # [B, T]
         last_spectra = spectra[:, -(ORDER - 1) :]
-        state = State(samples[:, -HOP_LENGTH:], overlaps[:, -1], means, last_spectra, network)
+        last_hop = samples[:, -HOP_LENGTH:]
+        state = State(last_hop, overlaps[:, -1], means, last_spectra, network, level)
         return enhanced, gains, lsnr_db, state
 
     def start(self, batch_size: int) -> State:
@@ -127,7 +137,11 @@ class DeepFilter(nn.Module):
         hop = zeros(batch_size, HOP_LENGTH)
         means = self.first_means.repeat(batch_size, 1)
         spectra = zeros(batch_size, ORDER - 1, N_BINS, dtype=torch.complex64)
-        return State(hop, hop, means, spectra, self.network.start(batch_size))
+        network, level = self.network.start(batch_size), unknown_level(batch_size, hop.device)
+        # The runtime hears every signal as it is, as if something loud had come before.
+        if self.settings.hold_at_pauses:
+            level = level._replace(loudest_db=level.loudest_db + torch.inf)
+        return State(hop, hop, means, spectra, network, level)
 
     def rows(self, samples: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """The output as rows (see `lib.deepfilter.rows`), in blocks, and the state after it.

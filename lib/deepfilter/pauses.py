@@ -7,20 +7,29 @@ from lib.deepfilter.grid import HOP_LENGTH
 QUIET_POWER = 1e-7  # -70 dB re full scale, the threshold of upstream's runtime
 
 
-def are_quiet(hops: np.ndarray) -> np.ndarray:
-    """Which hops `[n, 480]` are pauses: `[n]`."""
-    return np.square(hops).mean(axis=1) < QUIET_POWER
+def are_quiet(hops: np.ndarray, gain_db: np.ndarray | float = 0.0) -> np.ndarray:
+    """Which hops `[n, 480]` are pauses, if they are heard with this gain: `[n]`."""
+    return np.square(hops).mean(axis=1) < QUIET_POWER / 10 ** (gain_db / 10)
 
 
 def is_quiet(noisy: np.ndarray) -> np.ndarray:
-    """Which hops of a signal `[T]` are pauses: `[ceil(T / 480)]`.
+    """Which hops of a signal `[T]` that is heard as it is are pauses: `[ceil(T / 480)]`.
 
     >>> is_quiet(np.repeat([0.0, 0.1], 480))
     array([ True, False])
     """
+    return are_quiet(whole_hops(noisy))
+
+
+def whole_hops(noisy: np.ndarray) -> np.ndarray:
+    """A signal `[T]` as hops `[ceil(T / 480), 480]`.
+
+    >>> whole_hops(np.ones(481)).shape
+    (2, 480)
+    """
     # A part of a hop at the end is judged by its own level, not thinned out by zeros.
     whole = np.concatenate([noisy, mirrored_end(noisy, -len(noisy) % HOP_LENGTH)])
-    return are_quiet(whole.reshape(-1, HOP_LENGTH))
+    return whole.reshape(-1, HOP_LENGTH)
 
 
 def active_stretch(quiet: np.ndarray) -> tuple[int, int] | None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from deepfilter.examples import HISS, PAUSE, SPEECH
-from signals import RATE, voiced
+from deepfilter.examples import HISS, PAUSE, SPEECH, snr_db
+from signals import RATE, noise, voiced
 
 from lib.audio import align
+from lib.audio.levels import level_db
+from lib.benchmarks import deepfilter
 from lib.deepfilter.enhance import enhance, enhance_batch, enhance_stream
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.settings import Settings
@@ -54,16 +56,54 @@ def test_a_batch_of_different_lengths_hears_nothing_of_its_neighbours():
 
 
 def test_gains_and_local_snr_tell_speech_from_noise():
-    noise, speech = enhance_batch([HISS, voiced(2)])
-    assert noise.gains.min() >= 0
+    hiss, speech = enhance_batch([HISS, voiced(2)])
+    assert hiss.gains.min() >= 0
     assert speech.gains.max() <= 1
-    assert noise.gains.shape[1] == 32
-    assert np.median(noise.lsnr_db) < -10 < 5 < speech.lsnr_db.max() <= 35
+    assert hiss.gains.shape[1] == 32
+    assert np.median(hiss.lsnr_db) < -10 < 5 < speech.lsnr_db.max() <= 35
 
 
 def test_noise_is_removed():
     after = enhance(HISS)[RATE:]
     assert 20 * np.log10(np.std(after) / np.std(HISS)) < -20
+
+
+def test_quiet_speech_comes_out_the_same_at_every_level():
+    levels_db = [-18, -25, -35, -45, -50]  # re SPEECH, which is at -28 dB re full scale
+    gains = [10 ** (level_db / 20) for level_db in levels_db]
+    # The samples of a file with 24 bits.
+    quiet = [np.round(gain * SPEECH * 2**23) / 2**23 for gain in gains]
+    results = enhance_batch(quiet)
+    first, *others = (result.signal / gain for gain, result in zip(gains, results, strict=True))
+    assert all(snr_db(first, other) > 40 for other in others)
+    # At a normal level it is as loud.
+    assert abs(level_db(first) - level_db(enhance(SPEECH))) < 1
+    # Upstream's runtime hears it as it is, and takes it for noise.
+    runtime = enhance(quiet[2], deepfilter.AS_RUNTIME) / gains[2]
+    assert level_db(runtime) < level_db(first) - 20
+
+
+def test_a_pause_of_a_minute_does_not_make_the_speech_behind_it_quiet():
+    room = noise(60.0, level=10 ** (-75 / 20))
+    enhanced = enhance(np.concatenate([SPEECH, room, SPEECH]))
+    without = enhance(np.concatenate([SPEECH, SPEECH]))
+    assert not enhanced[len(SPEECH) : -len(SPEECH)].any()
+    np.testing.assert_allclose(enhanced[-len(SPEECH) :], without[len(SPEECH) :], atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [-60, -70, -80])
+def test_room_tone_alone_does_not_get_louder(level):
+    room = noise(3.0, level=10 ** (level / 20))
+    assert level_db(enhance(room)) < level_db(room) - 10
+
+
+def test_a_quiet_stream_of_any_chunks_is_the_whole_signal():
+    quiet = 0.01 * np.concatenate([PAUSE, SPEECH, PAUSE, SPEECH])[:-77]
+    for size in (700, 100_000):
+        streamed = np.concatenate(
+            list(enhance_stream(np.split(quiet, range(size, len(quiet), size))))
+        )
+        np.testing.assert_allclose(streamed, enhance(quiet), atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,18 @@ def test_the_options_do_what_they_do_in_the_runtime(options, embedded):
     assert np.abs(changed).max() > 1e-4
 
 
+@pytest.mark.parametrize("level", [-30, -50, -60, -70])
+def test_quiet_speech_comes_out_as_loud_as_at_25_db_below_full_scale(level, embedded):
+    # As one batch, as in a training step; items 2, 5, ... have an SNR of 15 dB.
+    noisy = [item.noisy[: 2 * 48_000] for item in embedded[2::3]]
+    noisy = torch.from_numpy(np.stack([signal / np.std(signal) for signal in noisy]))
+    gain = 10 ** ((level + 25) / 20)
+    normal = noisy * 10 ** (-25 / 20)
+    expected, quiet = load()(normal)[0].numpy(), load()(gain * normal)[0].numpy()
+    change_db = 20 * np.log10(quiet.std(1) / (gain * expected.std(1)))
+    np.testing.assert_allclose(change_db, 0, atol=1)
+
+
 def test_hop_by_hop_is_all_at_once():
     noisy = torch.from_numpy(SPEECH[: 60 * HOP_LENGTH])[None]
     enhanced, gains, lsnr_db, _ = load()(noisy)
@@ -97,5 +109,5 @@ def test_torch_alone_makes_the_same_of_a_signal(monkeypatch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_agrees_with_the_cpu():
-    for noisy in (SPEECH, np.concatenate([SPEECH, PAUSE, HISS])):
+    for noisy in (SPEECH, 0.01 * SPEECH, np.concatenate([SPEECH, PAUSE, HISS])):
         assert snr_db(enhance(noisy), enhance(noisy, device="cuda")) > 55

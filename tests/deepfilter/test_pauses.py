@@ -11,6 +11,11 @@ def test_a_hop_is_a_pause_below_70_db(level_db, quiet):
     assert are_quiet(np.full((1, 480), 10 ** (level_db / 20)))[0] == quiet
 
 
+def test_a_gain_moves_the_threshold():
+    hops = np.full((2, 480), 10 ** (-80 / 20))
+    assert are_quiet(hops, np.array([9.9, 10.1])).tolist() == [True, False]
+
+
 def test_a_part_of_a_hop_at_the_end_counts_as_a_hop_of_its_level():
     signal = np.concatenate([np.zeros(480), np.full(100, 0.01)])
     assert is_quiet(signal).tolist() == [True, False]

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from deepfilter.examples import PAUSE, SPEECH, WITH_PAUSES
-from signals import RATE
+from signals import RATE, speech_like
 
+from lib.audio.levels import level_db
 from lib.benchmarks import deepfilter, memory
 from lib.deepfilter.enhance import enhance, enhance_stream
+from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.model import load
+from lib.deepfilter.rows import samples_of
 from lib.deepfilter.settings import DEFAULTS, Settings
 from lib.deepfilter.stream import DeepFilterStream, RuntimeStream, open_stream
 
@@ -50,6 +53,17 @@ def test_at_a_pause_everything_that_was_heard_comes_out():
     stream = DeepFilterStream(load())
     hops = np.concatenate([SPEECH[:960], np.zeros(480, np.float32)]).reshape(-1, 480)
     assert [len(stream.push(hop[None])) for hop in hops] == [0, 0, 3]
+
+
+def test_a_quiet_signal_that_comes_hop_by_hop_is_heard_louder_after_half_a_second():
+    quiet = 0.01 * speech_like(3.0)
+    stream = DeepFilterStream(load())
+    rows = [stream.push(hop[None]) for hop in quiet.reshape(-1, HOP_LENGTH)]
+    streamed = samples_of(np.concatenate([*rows, *stream.end(quiet[:0])]))
+    expected = enhance(quiet)
+    first, rest = slice(0, RATE // 2), slice(RATE, None)
+    assert level_db(streamed[first]) < level_db(expected[first]) - 10
+    assert abs(level_db(streamed[rest]) - level_db(expected[rest])) < 1
 
 
 @pytest.mark.parametrize(

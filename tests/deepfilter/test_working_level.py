@@ -1,0 +1,88 @@
+"""The working level: gains of steady signals, known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib.deepfilter.working_level import (
+    Level,
+    follow,
+    is_settled,
+    known_level,
+    sample_gains,
+    unknown_level,
+)
+
+
+def hops(*parts: tuple[float, float]) -> torch.Tensor:
+    """Steady levels in dB re full scale for so many seconds each: `[1, n, 480]`."""
+    levels_db = torch.cat([torch.full((round(100 * s),), level_db) for level_db, s in parts])
+    return (10 ** (levels_db / 20))[None, :, None].expand(1, -1, 480)
+
+
+def known_gains(*parts: tuple[float, float]) -> torch.Tensor:
+    """Gains in dB of a signal that is known beforehand."""
+    signal = hops(*parts)
+    return follow(signal, known_level(signal, unknown_level(1), whole=True))[0][0]
+
+
+@pytest.mark.parametrize(
+    "level_db, gain_db", [(-39.9, 0), (-40.1, 15.1), (-60, 35), (-70, 45), (-80, 50), (-300, 0)]
+)
+def test_a_quiet_signal_is_heard_at_25_db_below_full_scale(level_db, gain_db):
+    gains = known_gains((level_db, 0.3))
+    np.testing.assert_allclose(gains, gain_db, atol=1e-4)
+    # Zero to the last bit, since normal signals must not change.
+    assert gain_db or not gains.any()
+
+
+def test_the_loudest_part_of_the_first_5_s_counts_from_their_start():
+    assert not known_gains((-90, 4), (-30, 0.5)).any()
+    gains = known_gains((-60, 6), (-30, 1))
+    assert gains[:600].min() > 34.9
+    assert not gains[602:].any()
+
+
+def test_the_loudest_part_is_forgotten_by_1_db_a_second_but_not_in_pauses():
+    gains = known_gains((-35, 1), (-80, 60), (-60, 30))
+    # 5 dB above the threshold.
+    first = int(np.flatnonzero(gains)[0])
+    assert first == pytest.approx(100 + 6_000 + 500, abs=2)
+    np.testing.assert_allclose(gains[first], 15, atol=0.02)
+    np.testing.assert_allclose(gains[first + 1_000], 25, atol=0.02)
+
+
+def test_an_unknown_signal_is_heard_as_it_is_in_the_half_second_behind_its_first_sound():
+    gains, _ = follow(hops((-100, 2), (-60, 2)), unknown_level(1))
+    assert not gains[0, :249].any()
+    np.testing.assert_allclose(gains[0, 249:], 35, atol=1e-4)
+    # Half a second of it is enough to know it; less is not.
+    signal = hops((-60, 0.5))
+    assert is_settled(known_level(signal, unknown_level(1)))
+    assert not is_settled(known_level(signal[:, 1:], unknown_level(1)))
+
+
+def test_parts_are_the_whole_and_rows_of_a_batch_do_not_hear_each_other():
+    signal = torch.cat([hops((-70, 3), (-35, 1), (-60, 20)), hops((-50, 12), (-200, 12))])
+    level = known_level(signal, unknown_level(2))
+    whole, after = follow(signal, level)
+    parts = []
+    for part in signal.split([1, 7, 400, 1_992], dim=1):
+        gains, level = follow(part, level)
+        parts.append(gains)
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-4, rtol=0)
+    for value, expected in zip(level, after, strict=True):
+        torch.testing.assert_close(value, expected, atol=1e-4, rtol=0)
+    alone, _ = follow(signal[1:], known_level(signal[1:], unknown_level(1)))
+    torch.testing.assert_close(alone[0], whole[1], atol=1e-4, rtol=0)
+
+
+def test_a_level_above_all_others_stays_for_ever():
+    level = unknown_level(1)
+    louder = Level(level.powers, level.loudest_db + torch.inf, level.age, level.known)
+    assert not follow(hops((-60, 30)), louder)[0].any()
+
+
+def test_samples_have_the_factor_of_their_hop():
+    factors, _ = sample_gains(hops((-60, 1)).flatten(1).numpy(), unknown_level(1))
+    np.testing.assert_allclose(factors, np.full((1, 48_000), 10 ** (35 / 20)), rtol=1e-4)
