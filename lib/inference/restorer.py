@@ -19,6 +19,7 @@ from lib.audio.files import SAMPLE_RATE
 from lib.corpus import manifest
 from lib.deepfilter.enhance import enhance_batch
 from lib.deepfilter.grid import HOP_LENGTH
+from lib.deepfilter.working_level import sample_gains, unknown_level
 from lib.inference.channels import join_channels, split_channels
 from lib.inference.checks import check_options, check_rate, checked_signals
 from lib.inference.loudness import LoudnessMatcher
@@ -182,11 +183,16 @@ class Restorer:
             inputs = np.stack(
                 [[_padded(enhanced[i], length), _padded(noisy[i], length)] for i in indices]
             )
+            # The generator hears quiet signals louder, as the first stage does.
+            gains, _ = sample_gains(inputs[:, 1], unknown_level(len(indices)), whole=True)
+            inputs *= gains[:, None]
             # The generator is causal: zeros behind a signal do not change it.
             outputs = self._generate(torch.from_numpy(inputs[:, : self.generator.n_inputs]))
-            for i, (reference, _), output in zip(indices, inputs, outputs, strict=True):
+            for i, (reference, _), output, gain in zip(
+                indices, inputs, outputs, gains, strict=True
+            ):
                 # A signal of its own gets a matcher of its own: loudness follows past samples.
-                matched = LoudnessMatcher().push(reference, output)[: len(signals[i])]
+                matched = (LoudnessMatcher().push(reference, output) / gain)[: len(signals[i])]
                 restored[i] = mix * matched + (1 - mix) * signals[i]
         return restored
 

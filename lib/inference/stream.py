@@ -12,6 +12,7 @@ from lib.deepfilter.grid import DELAY, HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.model import load
 from lib.deepfilter.rows import samples_of
 from lib.deepfilter.stream import DeepFilterStream
+from lib.deepfilter.working_level import sample_gains, unknown_level
 from lib.inference.checks import check_options, checked_signals
 from lib.inference.loudness import LoudnessMatcher
 from lib.models.export import run_hops
@@ -58,10 +59,11 @@ class RestorerStream:
         self.first_stage = None if self.already_enhanced else DeepFilterStream(load())
         self.generator_state = None
         self.loudness = LoudnessMatcher()
-        # Samples on their way, `[2, n]`. `dry` is the input, which `mix` mixes in again.
+        self.level = unknown_level(1)  # of noisy: the generator hears quiet signals louder, too
+        # Samples on their way, `[C, n]`. `dry` is the input, which `mix` mixes in again.
         self.partial_hop = np.zeros((2, 0), np.float32)  # dry, noisy
-        self.before_generator = np.zeros((2, 0), np.float32)  # dry, noisy: enhanced is to come
-        self.after_generator = np.zeros((2, 0), np.float32)  # dry, enhanced: restored is to come
+        self.before_generator = np.zeros((3, 0), np.float32)  # dry, noisy, gain
+        self.after_generator = np.zeros((3, 0), np.float32)  # dry, enhanced as heard, gain
         self.n_to_skip = self.generator.delay  # what the generator gives before the signal starts
         self.output = np.zeros(self.delay, np.float32)
         self.n_pushed = 0
@@ -87,7 +89,7 @@ class RestorerStream:
             samples = np.concatenate([self.partial_hop, part], axis=1)
             # Only whole hops go on; the rest waits for the next chunk.
             hops, self.partial_hop = _split(samples, samples.shape[1] // HOP_LENGTH * HOP_LENGTH)
-            self.before_generator = np.concatenate([self.before_generator, hops], axis=1)
+            self._await_enhanced(hops)
             self._restore(hops[0] if self.already_enhanced else self._enhance(hops[0]))
         return self._take(len(dry))
 
@@ -96,7 +98,7 @@ class RestorerStream:
         # Zeros complete the last hop of dry and noisy; the first stage mirrors its end itself.
         n_missing = -self.partial_hop.shape[1] % HOP_LENGTH
         last_hop = np.pad(self.partial_hop, ((0, 0), (0, n_missing)))
-        self.before_generator = np.concatenate([self.before_generator, last_hop], axis=1)
+        self._await_enhanced(last_hop)
         if self.already_enhanced:
             enhanced = last_hop[0]
         else:
@@ -105,11 +107,18 @@ class RestorerStream:
         enhanced[self.n_pushed - self.n_enhanced :] = 0.0  # silence lies behind the signal
         self._restore(enhanced)
         # One hop of silence pushes out what the generator's delay holds.
-        self.before_generator = np.zeros((2, HOP_LENGTH), np.float32)
+        self._await_enhanced(np.zeros((2, HOP_LENGTH), np.float32))
         self._restore(np.zeros(HOP_LENGTH, np.float32))
         restored = self._take(self.delay)
         self.reset()
         return restored
+
+    def _await_enhanced(self, hops: np.ndarray) -> None:
+        """Keep dry and noisy `[2, n]`, and the gain with which noisy is heard."""
+        if hops.shape[1]:
+            gain, self.level = sample_gains(hops[1:], self.level)
+            with_gain = np.concatenate([hops, gain])
+            self.before_generator = np.concatenate([self.before_generator, with_gain], axis=1)
 
     def _enhance(self, samples: np.ndarray) -> np.ndarray:
         """Whole hops through the first stage; its output is late."""
@@ -120,16 +129,18 @@ class RestorerStream:
         """Whole hops of the first stage's output through the generator, to the output."""
         if not len(enhanced):
             return
-        (dry, noisy), self.before_generator = _split(self.before_generator, len(enhanced))
-        restored = self._generate(np.stack([enhanced, noisy][: self.generator.n_inputs])[None])
+        (dry, noisy, gain), self.before_generator = _split(self.before_generator, len(enhanced))
+        enhanced = gain * enhanced
+        inputs = np.stack([enhanced, gain * noisy])
+        restored = self._generate(inputs[None, : self.generator.n_inputs])
         restored = restored[self.n_to_skip :]
         # What the generator gives before the signal's first sample does not come out.
         self.n_to_skip = max(0, self.n_to_skip - len(enhanced))
         self.n_enhanced += len(enhanced)
         # The generator's output is late, too: dry and enhanced wait for it.
-        waiting = np.concatenate([self.after_generator, [dry, enhanced]], axis=1)
-        (dry, enhanced), self.after_generator = _split(waiting, len(restored))
-        matched = self.loudness.push(enhanced, restored)
+        waiting = np.concatenate([self.after_generator, [dry, enhanced, gain]], axis=1)
+        (dry, enhanced, gain), self.after_generator = _split(waiting, len(restored))
+        matched = self.loudness.push(enhanced, restored) / gain
         self.output = np.concatenate([self.output, self.mix * matched + (1 - self.mix) * dry])
 
     def _generate(self, inputs: np.ndarray) -> np.ndarray:
@@ -147,5 +158,5 @@ class RestorerStream:
 
 
 def _split(samples: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `n` samples of `[2, T]`, and the rest."""
+    """The first `n` samples of `[C, T]`, and the rest."""
     return samples[:, :n], samples[:, n:]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from signals import RATE, voiced
+from signals import RATE, speech_like, voiced
 
 from lib.audio import files
 from lib.inference.restorer import Restorer, load_generator, restore_signal
@@ -28,6 +28,17 @@ def test_signals_in_a_batch_do_not_change_each_other(restorer):
     signals = [voiced(0.5 + 0.3 * i, i) for i in range(5)]
     for restored, signal in zip(restorer.restore_batch(signals), signals, strict=True):
         assert len(restored) == len(signal) and np.abs(restored - restorer(signal)).max() < 1e-5
+
+
+@pytest.mark.parametrize("already_enhanced", [False, True])
+def test_quiet_speech_is_restored_as_at_a_normal_level(restorer, already_enhanced):
+    # The loudest part is at -40 dB and below, and is heard at -25 dB.
+    speech = 0.1 * speech_like(2.0)
+    expected = restorer(speech, already_enhanced=already_enhanced)
+    for gain in (0.1, 0.03):
+        restored = restorer(gain * speech, already_enhanced=already_enhanced) / gain
+        error = np.std(restored - expected) / np.std(expected)
+        assert error < 0.01
 
 
 @pytest.mark.parametrize(

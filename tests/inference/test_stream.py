@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from signals import RATE, voiced
+from signals import RATE, speech_like, voiced
 
+from lib.audio.levels import level_db
 from lib.deepfilter.enhance import enhance
 from lib.inference.restorer import Restorer
 from lib.inference.stream import RestorerStream
@@ -54,6 +55,24 @@ def test_a_stream_equals_offline_delayed_whatever_the_chunks(restorer, speech, s
     assert len(out) == len(signal) + stream.delay
     assert np.abs(out[: stream.delay]).max() == 0.0
     assert np.abs(out[stream.delay :] - restorer(signal)).max() < 1e-4
+
+
+def test_a_quiet_recording_block_by_block_equals_offline(restorer, speech):
+    quiet = 0.01 * speech
+    stream = restorer.stream()
+    # A block tells how loud the recording is.
+    out = streamed(stream, quiet, (5 * RATE, 5 * RATE + 1))[stream.delay :]
+    expected = restorer(quiet)
+    assert np.abs(expected).max() > 0.1 * np.abs(quiet).max()
+    assert np.abs(out - expected).max() < 1e-6
+
+
+def test_a_quiet_stream_hop_by_hop_is_as_loud_as_offline_after_a_second(restorer):
+    quiet = 0.01 * speech_like(3.0)
+    stream = restorer.stream()
+    out, expected = streamed(stream, quiet, CHUNKS["hops"])[stream.delay :], restorer(quiet)
+    rest = slice(RATE, None)
+    assert abs(level_db(out[rest]) - level_db(expected[rest])) < 1
 
 
 def test_an_impulse_comes_out_delay_samples_late():
