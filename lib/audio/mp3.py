@@ -41,9 +41,9 @@ class Header(NamedTuple):
 class Frames(NamedTuple):
     """The frames of a file; the frame "Xing" is not counted."""
 
-    first: int  # place of the first frame
-    info_bytes: int  # length of the frame "Xing"; 0 if there is none
-    announced: int  # frames that it announces; 0 if there is none
+    start: int  # where tags end; 0 if something else follows them
+    first: int  # where the first frame with sound starts, behind a frame "Xing"
+    announced: int  # frames that "Xing" announces; 0 if it is not there
     n_frames: int
     header: Header  # of the first frame
 
@@ -69,27 +69,37 @@ def parse_header(head: bytes) -> Header | None:
 def count_frames(path: str | Path) -> Frames | None:
     """Walk through the frames of a file; None if there is no frame of layer III."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        place = _behind_tags(content)
+        start = place = _behind_tags(content)
         found: Frames | None = None
         n_frames = 0
         while (place := _next_frame(content, place, found and found.header)) >= 0:
             header = parse_header(content[place : place + 4])
             if found is None:
                 announced = _announced(content[place : place + header.n_bytes])
-                info_bytes = 0 if announced is None else header.n_bytes
-                found = Frames(place, info_bytes, announced or 0, 0, header)
+                # Behind a tag that says a wrong size, libsndfile would not find the first frame.
+                start = start if place == start else 0
+                first = place if announced is None else place + header.n_bytes
+                found = Frames(start, first, announced or 0, 0, header)
                 n_frames -= announced is not None
             n_frames += 1
             place += header.n_bytes
     return found and found._replace(n_frames=n_frames)
 
 
-def with_count(file: BinaryIO, frames: Frames) -> Spliced | None:
-    """`file` with a frame "Xing" that tells the counted frames; None if they are announced."""
-    n_announced = frames.announced
-    if n_announced and frames.n_frames <= n_announced + MAX_PADDING:
+def with_count(file: BinaryIO, frames: Frames, n_samples: int) -> Spliced | None:
+    """`file` with a frame "Xing" that tells the counted frames; None if its length is right.
+
+    Such a file starts without the decoder's delay of 529 samples, as any that tells its length.
+
+    Args:
+        n_samples: that libsndfile expects in `file`. More than there are is right if `file` says so
+            itself: then it is cut off, or nearly whole.
+    """
+    counted, padding = (n * frames.header.n_samples for n in (frames.n_frames, MAX_PADDING))
+    is_guess = not frames.announced
+    if n_samples >= counted - padding and not (is_guess and n_samples > counted + padding):
         return None
-    return Spliced(file, frames.first, frames.first + frames.info_bytes, _info_frame(frames))
+    return Spliced(file, frames.start, frames.first, _info_frame(frames))
 
 
 def _behind_tags(content: mmap.mmap) -> int:

@@ -36,8 +36,8 @@ def open_sound(path: str | Path, whole: bool | None = False) -> Iterator[soundfi
             # As bytes: names need not be UTF-8.
             file = stack.enter_context(soundfile.SoundFile(os.fsencode(path)))
             if file.format == "MP3" and (frames := mp3.count_frames(path)):
-                counted = mp3.with_count(stack.enter_context(open(path, "rb")), frames)
-                if counted:
+                raw = stack.enter_context(open(path, "rb"))
+                if counted := mp3.with_count(raw, frames, file.frames):
                     file = stack.enter_context(soundfile.SoundFile(counted))
             elif whole is not None and (problem := completeness.problem(path, file, whole)):
                 raise AudioError(f"{path}: {problem}")
