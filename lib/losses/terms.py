@@ -199,9 +199,9 @@ def band_distance(
     parts = powers * dominant_bins(target * counts, inside)
     of_dominant, of_all = (torch.einsum("bft,fe->bet", x, bands) for x in (parts, powers))
     carries_voice = of_dominant > 0.5 * of_all
-    distance = torch.where(
-        carries_voice, (levels - goal).abs(), FAINT_WEIGHT * F.relu(levels - start)
-    )
+    louder = FAINT_WEIGHT * F.relu(levels - start)
+    # NaN in the target stays NaN, so that a training step refuses it.
+    distance = torch.where(carries_voice, (levels - goal).abs(), louder) + 0.0 * goal
     weights = torch.where(carries_voice, 1.0, FAINT_WEIGHT) * counts
     return (distance * counts).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1)
 

@@ -88,7 +88,7 @@ def test_a_step_that_is_not_finite_in_one_process_is_skipped_in_all_and_recorded
     place = place_on_second_process(broken)
     broken.iloc[place, broken.columns.get_loc("bandwidth_hz")] = np.nan
     given = {"batch_size": 1, "epochs": 1, "gan_start_epoch": 9, "grad_norm_threshold": 1e9}
-    given["lambda_mel"] = 1.0  # it is a mean over the bins below the bandwidth
+    given["lambda_overshoot"] = 1.0  # a mean over the bins below the bandwidth: here over none
     history, _ = launched(broken, tmp_path, n_processes=2, **given)
     assert history["train/skipped_steps"].iloc[-1] == 1
     spikes = read_spikes(tmp_path)
