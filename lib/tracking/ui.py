@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 HOST = "127.0.0.1"
+PATIENCE_S = 5.0  # that a server has for ending by itself
 # The runs and curves of `train`: its experiment has the same number in every store.
 TRAIN_PAGE = "#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
 
@@ -51,9 +52,18 @@ def main(port: int) -> int:
         return server.wait()
     except KeyboardInterrupt:
         if server is not None:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
+            end(server)
         return 130  # what a shell tells after Ctrl-C
+
+
+def end(server: subprocess.Popen) -> None:
+    """End the server and all its processes, if need be without their consent."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 if __name__ == "__main__":

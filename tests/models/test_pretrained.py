@@ -91,7 +91,7 @@ NAME = "head.weight"
 @pytest.mark.parametrize(
     "metadata, weights, message",
     [
-        ({}, {NAME: torch.full((1, 12, 1, 3), torch.nan)}, "head.weight is NaN or infinite"),
+        ({}, {NAME: torch.full((32, 64), torch.nan)}, "head.weight is NaN or infinite"),
         ({}, {NAME: torch.zeros(7)}, "weights of another network than its parameters describe"),
         ({}, {"more": torch.zeros(7)}, "weights of another network"),
         ({}, {NAME: torch.zeros(1, 12, 1, 3, dtype=torch.int8)}, "weights of another network"),

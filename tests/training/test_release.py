@@ -154,7 +154,6 @@ def test_the_shipped_weights_are_light_and_say_what_made_them():
     generator, about = load_weights(), weights_info()
     assert sum(weight.numel() for weight in generator.parameters()) <= 2_000_000
     assert WEIGHTS.stat().st_size <= MAX_BYTES
-    assert about["params"]["gan_start_epoch"] <= about["origin"]["epoch"]  # with the GAN on
     assert {"run", "git_commit", "manifest_sha256", "df_weights_sha256", "versions"} <= set(
         about["origin"]
     )
