@@ -15,8 +15,8 @@ from lib.models.causal import State, check_hops
 from lib.models.frames import analysis, synthesis
 from lib.models.gate import pause_gate
 
-# Measured sizes: summaries of the fine structure, units of the GRUs.
-SIZES = {"small": (24, 128), "base": (24, 256), "large": (48, 400)}
+# The measured size: summaries of the fine structure, units of the GRUs.
+SIZES = {"base": (24, 256)}
 MAX_GAIN_DB = 6.0  # of a band, up or down: beyond it noise is lifted more often than speech
 N_LAYERS = 2
 N_FINE = 240  # bins of the fine structure, up to 12 kHz: harmonics are told from noise there
