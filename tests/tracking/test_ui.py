@@ -29,7 +29,7 @@ def test_a_port_in_use_is_named_with_another_one():
 
 @pytest.mark.parametrize("environment", ["/opt/venv", ".venv"])
 def test_make_starts_it_from_a_relative_and_an_absolute_environment(environment):
-    command = ["make", "-n", "ui", f"VENV={environment}", "PORT=7"]
+    command = ["make", "-n", "--no-print-directory", "ui", f"VENV={environment}", "PORT=7"]
     words = subprocess.run(command, cwd=REPO, capture_output=True, text=True).stdout
     assert words.splitlines()[-1] == f"{environment}/bin/python -m lib.tracking.ui 7"
 
@@ -49,4 +49,6 @@ def test_ctrl_c_while_it_starts_leaves_no_traceback():
     )
     time.sleep(1)  # it imports MLflow
     process.send_signal(signal.SIGINT)
-    assert "Traceback" not in process.communicate(timeout=60)[0] and process.returncode == 130
+    assert "Traceback" not in process.communicate(timeout=60)[0]
+    # For a shell both are 130; the signal itself ends Python before it runs any of our lines.
+    assert process.returncode in (130, -signal.SIGINT)
