@@ -43,15 +43,21 @@ def erb_widths() -> list[int]:
     return widths
 
 
-def band_matrix() -> Tensor:
-    """Which bin lies in which band: ones and zeros `[481, 32]`.
+def band_matrix(n_bins: int = N_BINS) -> Tensor:
+    """Which bin lies in which band: ones and zeros `[n_bins, 32]`.
+
+    Args:
+        n_bins: of a spectrum up to 24 kHz. On another grid a bin has the band of the nearest one.
 
     >>> band_matrix().sum(0)[:3]
     tensor([2., 2., 2.])
+    >>> list(band_matrix(513).shape)
+    [513, 32]
     """
     band_of_bin = torch.repeat_interleave(torch.arange(N_ERB), torch.tensor(erb_widths()))
-    bands = torch.zeros(N_BINS, N_ERB)
-    bands[torch.arange(N_BINS), band_of_bin] = 1.0
+    nearest = torch.linspace(0, N_BINS - 1, n_bins).round().long()
+    bands = torch.zeros(n_bins, N_ERB)
+    bands[torch.arange(n_bins), band_of_bin[nearest]] = 1.0
     return bands
 
 

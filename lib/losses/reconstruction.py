@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lib.deepfilter.grid import band_matrix
 from lib.losses import terms
+from lib.losses.bands import band_distance
 from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
@@ -54,7 +56,7 @@ class ReconstructionLoss(nn.Module):
         # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", terms.mel_filters(), persistent=False)
-        self.register_buffer("erb_bands", terms.erb_bands(), persistent=False)
+        self.register_buffer("erb_bands", band_matrix(N_FFT // 2 + 1), persistent=False)
 
     def forward(
         self,
@@ -99,6 +101,6 @@ class ReconstructionLoss(nn.Module):
             if "overshoot" in self.names:
                 loss["overshoot"] = terms.item_mean(terms.overshoot(*spectra, inside), n_frames)
             if "bands" in self.names:
-                distance = terms.band_distance(*spectra, self.erb_bands, inside, n_frames)
+                distance = band_distance(*spectra, self.erb_bands, inside, n_frames)
                 loss["bands"] = distance.mean()
         return loss

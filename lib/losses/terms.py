@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib.deepfilter.grid import N_BINS, SAMPLE_RATE, band_matrix
+from lib.deepfilter.grid import SAMPLE_RATE
 from lib.models.compression import COMPRESSION, POWER_FLOOR, compress
 
 N_FFT = 1024  # of the terms with a single resolution: 21 ms at 48 kHz
@@ -20,9 +20,6 @@ DOMINANT_DB, ACTIVE_DB = 35.0, 35.0
 # Speech falls by some 6 dB an octave. Between these frequencies its highs are lifted by as much, so
 # that the bins of an s are dominant, too.
 EMPHASIS_HZ = 1_000.0, 8_000.0
-BAND_FLOOR_DB = -95.0  # of the level of a band, re a full-scale sine
-BAND_GAIN_DB = 6.0  # what a gain may reach, as in `lib.models.bands`
-FAINT_WEIGHT = 0.5  # of bands that do not carry the voice
 
 
 def l1(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
@@ -161,59 +158,6 @@ def overshoot(restored: Tensor, clean: Tensor, enhanced: Tensor, inside: Tensor)
     floor = 10 ** (FLOOR_DB / 10)
     ceiling = torch.maximum(level_db(clean, floor), level_db(enhanced, floor))
     return bin_mean(F.relu(level_db(restored, floor) - ceiling), inside)
-
-
-def band_distance(
-    restored: Tensor,
-    target: Tensor,
-    enhanced: Tensor,
-    bands: Tensor,
-    inside: Tensor,
-    n_frames: Tensor,
-) -> Tensor:
-    """Distance of the levels of ERB bands to those that gains of 6 dB can reach, in dB: `[B]`.
-
-    It counts in bands in which dominant bins hold most of the power. What lies beyond 6 dB of
-    enhanced draws no further: there is nothing to be made louder. The other bands may not get
-    louder, and that counts half. They need not get quieter: ViSQOL minds it.
-
-    Args:
-        bands: `erb_bands()`.
-
-    Shapes are those of `dominant_bins`; of each item `n_frames [B]` count.
-
-    >>> flat, n_frames = torch.ones(1, 513, 1) + 0j, torch.tensor([1])
-    >>> given = erb_bands(), torch.ones(1, 513), n_frames
-    >>> [round(band_distance(flat, gain * flat, flat, *given).item(), 2) for gain in (1.5, 100)]
-    [3.52, 6.0]
-    """
-    floor = 10 ** (BAND_FLOOR_DB / 10)
-    signals = restored, target, enhanced
-    levels, goal, start = (
-        10 * torch.log10(torch.einsum("bft,fe->bet", power(z) * inside[..., None], bands) + floor)
-        for z in signals
-    )
-    goal = goal.clamp(start - BAND_GAIN_DB, start + BAND_GAIN_DB)
-    counts = (torch.arange(target.shape[2], device=target.device) < n_frames[:, None])[:, None]
-    powers = power(target * counts) * inside[..., None]
-    parts = powers * dominant_bins(target * counts, inside)
-    of_dominant, of_all = (torch.einsum("bft,fe->bet", x, bands) for x in (parts, powers))
-    carries_voice = of_dominant > 0.5 * of_all
-    louder = FAINT_WEIGHT * F.relu(levels - start)
-    # NaN in the target stays NaN, so that a training step refuses it.
-    distance = torch.where(carries_voice, (levels - goal).abs(), louder) + 0.0 * goal
-    weights = torch.where(carries_voice, 1.0, FAINT_WEIGHT) * counts
-    return (distance * counts).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1)
-
-
-def erb_bands() -> Tensor:
-    """DeepFilterNet3's 32 ERB bands on the bins of `N_FFT`: ones and zeros `[513, 32]`.
-
-    >>> list(erb_bands().shape), erb_bands().sum(1).unique().tolist()
-    ([513, 32], [1.0])
-    """
-    nearest = torch.linspace(0, N_BINS - 1, N_FFT // 2 + 1).round().long()
-    return band_matrix()[nearest]
 
 
 def mel_distance(restored: Tensor, clean: Tensor, mels: Tensor, bandwidth_hz: Tensor) -> Tensor:

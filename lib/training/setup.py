@@ -49,8 +49,10 @@ def initial_checkpoint(p: Train, run: Run) -> Path | None:
     path = store.download(source, f"checkpoints/{p.init_checkpoint}.pt")
     params = read_checkpoint(path)["params"]
     # The gate has no weights, and not every architecture has a mask on noisy.
-    others = {"gate_pauses", "mask_noisy"} - (set(OPTIONS[p.architecture]) - {"gate_pauses"})
-    names = [name for name in GENERATOR_PARAMETERS if name not in others]
+    ignored = {"gate_pauses"}
+    if "mask_noisy" not in OPTIONS[p.architecture]:
+        ignored.add("mask_noisy")
+    names = [name for name in GENERATOR_PARAMETERS if name not in ignored]
     names += DISCRIMINATOR_PARAMETERS if p.init_discriminators else ()
     # Loading would fail as well, but it would name tensors and not the parameter.
     for name in names:
