@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lib.benchmarks.timing import seconds_of
 from lib.benchmarks.wide_unet import WideUNet
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
-from lib.models import spectral, waveform
+from lib.models import bands, bins, spectral, waveform
 from lib.models.export import export_hop
 from lib.models.generator import folded_copy, make_generator, restore_aligned
 from lib.runtime.progress import progress
@@ -26,9 +26,10 @@ N_WARMUP_HOPS = 5  # that are not timed
 
 
 def candidates() -> Iterator[tuple[str, nn.Module]]:
-    """Name and network of every size of both generators, and of the wide U-Net."""
-    for name, sizes in (("spectral", spectral.SIZES), ("waveform", waveform.SIZES)):
-        for size, (channels, hidden) in sizes.items():
+    """Name and network of every size of all generators, and of the wide U-Net."""
+    for module in (bins, bands, spectral, waveform):
+        name = module.__name__.rpartition(".")[2]
+        for size, (channels, hidden) in module.SIZES.items():
             yield f"{name} {size}", make_generator(name, channels, hidden)
     yield "wide U-Net", WideUNet()
 

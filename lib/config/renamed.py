@@ -25,6 +25,8 @@ BEFORE = {
     "lambda_dominant": 0.0,
     "lambda_overshoot": 0.0,
     "lambda_bands": 0.0,
+    "lambda_bins": 0.0,
+    "lambda_contrast": 0.0,
 }
 
 

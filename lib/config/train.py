@@ -50,13 +50,13 @@ class Train(Parameters):
 
     # generator
 
-    architecture: Literal["bands", "spectral", "waveform"] = "bands"
-    """bands gives a gain to each ERB band of DeepFilterNet3's output, at most 6 dB up or down;
-    spectral a complex mask and a residual to each bin; waveform, the baseline, works on samples.
-    Default: gains learn fastest, and least can go wrong."""
-    channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 24
-    """Width of the first layer. Default: 0.9 million parameters with `hidden`, and 1.3 million for
-    spectral; the real-time budget is 3.6 million."""
+    architecture: Literal["bins", "bands", "spectral", "waveform"] = "bins"
+    """bins gives a gain to each bin of DeepFilterNet3's output, at most 12 dB up or down; bands to
+    each ERB band, at most 6 dB; spectral a complex mask and a residual to each bin; waveform, the
+    baseline, works on samples. Default: gains learn fastest, and those of bins restore most."""
+    channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 16
+    """Width of the first layer; 24 is spectral's. Default: 1.1 million parameters with `hidden`;
+    the real-time budget is 3.6 million."""
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
     """Units of the GRUs, the generator's memory over time."""
     condition_on_noisy: bool = True
@@ -118,9 +118,15 @@ class Train(Parameters):
     """Weight of the difference of levels in the bins that carry the voice, per dB."""
     lambda_overshoot: NonNegative = 0.0
     """Weight of the level above both target and enhanced, per dB: noise that was let in or made."""
-    lambda_bands: NonNegative = 1.0
+    lambda_bands: NonNegative = 0.0
     """Weight of the difference of the levels of ERB bands to those that gains of 6 dB can reach,
     per dB. Bands that do not carry the voice may not get louder."""
+    lambda_bins: NonNegative = 1.0
+    """Weight of the difference of the levels of bins to those that gains of 12 dB can reach, per
+    dB. Bins that do not carry the voice count less."""
+    lambda_contrast: NonNegative = 1.0
+    """Weight of the difference in how far harmonics stand out within ERB bands, per dB of spectral
+    flatness."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -233,11 +239,12 @@ class Train(Parameters):
             or self.lambda_pesq
             or self.lambda_dominant
             or self.lambda_bands
+            or self.lambda_bins
         ):
             raise ValueError(
                 "lambda_l1, lambda_spectral, lambda_complex, lambda_mel, lambda_pesq,"
-                " lambda_dominant and lambda_bands are 0.0: expected one above 0, since no other"
-                " loss leads towards clean"
+                " lambda_dominant, lambda_bands and lambda_bins are 0.0: expected one above 0,"
+                " since no other loss leads towards clean"
             )
         return self
 

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from lib.deepfilter.grid import band_matrix
 from lib.losses import terms
 from lib.losses.bands import band_distance
+from lib.losses.bins import bin_distance
+from lib.losses.contrast import contrast_distance
 from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
@@ -22,6 +24,8 @@ TERMS = (
     "dominant",
     "overshoot",
     "bands",
+    "bins",
+    "contrast",
 )
 
 
@@ -68,7 +72,7 @@ class ReconstructionLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """The terms by name; arguments as in the class.
 
-        `enhanced` matters to `overshoot` and `bands` alone.
+        `enhanced` matters to `overshoot`, `bands` and `bins` alone.
         """
         terms.check_same_shape(restored, clean)
         terms.check_same_shape(enhanced, clean)
@@ -96,11 +100,16 @@ class ReconstructionLoss(nn.Module):
                     loss[name] = terms.item_mean(distance(), n_frames)
             if "dominant" in self.names:
                 loss["dominant"] = terms.dominant_distance(*spectra, inside, n_frames).mean()
-            if {"overshoot", "bands"} & set(self.names):
+            if {"overshoot", "bands", "bins"} & set(self.names):
                 spectra.append(terms.spectrum(enhanced, self.window))
             if "overshoot" in self.names:
                 loss["overshoot"] = terms.item_mean(terms.overshoot(*spectra, inside), n_frames)
             if "bands" in self.names:
                 distance = band_distance(*spectra, self.erb_bands, inside, n_frames)
                 loss["bands"] = distance.mean()
+            if "bins" in self.names:
+                loss["bins"] = bin_distance(*spectra, inside, n_frames).mean()
+            if "contrast" in self.names:
+                distance = contrast_distance(*spectra[:2], inside, self.erb_bands, n_frames)
+                loss["contrast"] = distance.mean()
         return loss

@@ -45,6 +45,7 @@ class Bands(nn.Module):
 
     hop_length = HOP_LENGTH
     delay = N_FFT - HOP_LENGTH
+    max_gain_db = MAX_GAIN_DB
 
     def __init__(
         self,
@@ -77,16 +78,17 @@ class Bands(nn.Module):
             ValueError: `inputs` have another shape.
         """
         check_hops(inputs, self.n_inputs, HOP_LENGTH)
-        last_hop, *peaks, hidden, overlap = state or self.start(len(inputs))
+        last_hop, hidden, overlap, *others = state or self.start(len(inputs))
         with torch.autocast(inputs.device.type, enabled=False):
             real, imag, last_hop = analysis(inputs.float(), last_hop, self.window)
-            gate = 1.0
+            gate, peaks = 1.0, []
             if self.gate_pauses:
-                gate, peak = pause_gate(real[:, :1], imag[:, :1], peaks[0])
+                peak, *others = others
+                gate, peak = pause_gate(real[:, :1], imag[:, :1], peak)
                 peaks = [peak]
             power = real.square() + imag.square()  # [B, C, frames, 481]
-            levels = _scaled_levels(power @ self.bands)  # [B, C, frames, 32]
-            fine = _scaled_levels(power[..., :N_FINE])  # [B, C, frames, 240]
+            levels = scaled_levels(power @ self.bands)  # [B, C, frames, 32]
+            fine = scaled_levels(power[..., :N_FINE])  # [B, C, frames, 240]
 
         parts = [*levels.unbind(1), *([levels[:, 1] - levels[:, 0]] if self.n_inputs == 2 else [])]
         summary = F.silu(self.fine(torch.cat(fine.unbind(1), dim=2)))
@@ -95,14 +97,37 @@ class Bands(nn.Module):
         with torch.autocast(inputs.device.type, enabled=False):
             encoded = encoded.float()  # [B, frames, hidden]
             deep, hidden = self.gru(encoded, hidden.transpose(0, 1).contiguous())
-            output = self.head(torch.cat([encoded, deep], dim=2))[:, None]  # [B, 1, frames, 32]
-            limited = MAX_GAIN_DB * torch.tanh(output / MAX_GAIN_DB)
-            gains_db = gate * F.relu(limited) - F.relu(-limited)
-            gains = torch.exp(gains_db * (math.log(10) / 20)) @ self.bands.T
+            heard = torch.cat([encoded, deep], dim=2)  # [B, frames, 2 hidden]
+        output, others = self.outputs(heard, fine, others)
+        with torch.autocast(inputs.device.type, enabled=False):
+            limited = self.max_gain_db * torch.tanh(output / self.max_gain_db)
+            gains_db = gate * F.relu(limited) - F.relu(-limited)  # [B, 1, frames, 481]
+            gains_db = self.in_use(gains_db, power[:, :1])
+            gains = torch.exp(gains_db * (math.log(10) / 20))
             restored, overlap = synthesis(
                 real[:, :1] * gains, imag[:, :1] * gains, overlap, self.window
             )
-        return restored, [last_hop, *peaks, hidden.transpose(0, 1), overlap]
+        return restored, [last_hop, hidden.transpose(0, 1), overlap, *peaks, *others]
+
+    def outputs(
+        self, heard: Tensor, fine: Tensor, others: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Gains in dB of all bins before the limit, and further state, of which there is none.
+
+        Shape:
+            - heard: `[B, frames, 2 hidden]`; fine: `[B, C, frames, 240]`
+            - gains: `[B, 1, frames, 481]`
+        """
+        with torch.autocast(heard.device.type, enabled=False):
+            return (self.head(heard) @ self.bands.T)[:, None], others
+
+    def in_use(self, gains_db: Tensor, power: Tensor) -> Tensor:
+        """The gains as they are applied, which may depend on enhanced's power: here, as they are.
+
+        Shape:
+            - all: `[B, 1, frames, 481]`
+        """
+        return gains_db
 
     @property
     def last_layer(self) -> Tensor:
@@ -112,17 +137,22 @@ class Bands(nn.Module):
     def start(self, batch_size: int) -> State:
         """The state of silence before the signal.
 
-        It holds the last hop of the inputs, the loudest level that the gate knows, the GRUs' states
-        and the half frame that overlaps the next hop.
+        It holds the last hop of the inputs, the GRUs' states, the half frame that overlaps the next
+        hop and the loudest level that the gate knows.
         """
         zeros = self.window.new_zeros
         return [
             zeros(batch_size, self.n_inputs, HOP_LENGTH),
-            *([zeros(batch_size, 1, 1)] if self.gate_pauses else []),
             zeros(batch_size, N_LAYERS, self.gru.hidden_size),
             zeros(batch_size, 1, HOP_LENGTH),
+            *([zeros(batch_size, 1, 1)] if self.gate_pauses else []),
         ]
 
 
-def _scaled_levels(power: Tensor) -> Tensor:
+def scaled_levels(power: Tensor) -> Tensor:
+    """Levels of powers, near -1 to 2.
+
+    >>> scaled_levels(torch.tensor([1e-10, 1e-7, 1.0])).round(decimals=2)
+    tensor([-1.0000,  0.0000,  2.3300])
+    """
     return (10 * torch.log10(power + FLOOR) - CENTRE_DB) / SPREAD_DB

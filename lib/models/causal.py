@@ -23,9 +23,10 @@ class CausalConv2d(nn.Module):
         frame_span: frames that the kernel covers.
         bin_span: bins that it covers, an odd number.
         stride: over frequency.
+        dilation: distance of two taps, in frames and in bins.
 
     Shape:
-        - x: `[B, C_in, frames, F]`, state: `[B, C_in, frame_span - 1, F]`
+        - x: `[B, C_in, frames, F]`, state: `[B, C_in, (frame_span - 1) * dilation, F]`
         - y: `[B, C_out, frames, ceil(F / stride)]`, new state: as state
 
     >>> conv = CausalConv2d(2, 4, frame_span=3, bin_span=5, stride=4)
@@ -34,10 +35,19 @@ class CausalConv2d(nn.Module):
     ([8, 4, 10, 120], [8, 2, 2, 480])
     """
 
-    def __init__(self, c_in: int, c_out: int, frame_span: int, bin_span: int, stride: int = 1):
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        frame_span: int,
+        bin_span: int,
+        stride: int = 1,
+        dilation: int = 1,
+    ):
         super().__init__()
-        self.context = frame_span - 1
-        self.conv = nn.Conv2d(c_in, c_out, (frame_span, bin_span), (1, stride), (0, bin_span // 2))
+        self.context = (frame_span - 1) * dilation
+        kernel, padding = (frame_span, bin_span), (0, bin_span // 2 * dilation)
+        self.conv = nn.Conv2d(c_in, c_out, kernel, (1, stride), padding, dilation)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See the class."""

@@ -1,4 +1,4 @@
-"""The generator (enhanced, noisy) -> restored: three architectures behind one interface.
+"""The generator (enhanced, noisy) -> restored: four architectures behind one interface.
 
 `restored, state = generator(inputs, state)` is the one function for training, whole files, streams
 and export. It is causal. `state=None` is silence before the signal; a call with the state that the
@@ -12,13 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.models.bands import Bands
+from lib.models.bins import Bins
 from lib.models.causal import fold_weight_norm
 from lib.models.spectral import Spectral
 from lib.models.waveform import Waveform
 
-ARCHITECTURES = {"bands": Bands, "spectral": Spectral, "waveform": Waveform}
+ARCHITECTURES = {"bins": Bins, "bands": Bands, "spectral": Spectral, "waveform": Waveform}
 # Which further parameters an architecture has.
-OPTIONS = {"bands": ("gate_pauses",), "spectral": ("mask_noisy", "gate_pauses"), "waveform": ()}
+OPTIONS = {
+    "bins": ("gate_pauses", "sharpens"),
+    "bands": ("gate_pauses",),
+    "spectral": ("mask_noisy", "gate_pauses"),
+    "waveform": (),
+}
 # Parameters of a training that describe its generator.
 GENERATOR_PARAMETERS = (
     "architecture",
@@ -42,35 +48,38 @@ class GeneratorParameters(Protocol):
 
 
 def make_generator(
-    architecture: str = "bands",
-    channels: int = 24,
+    architecture: str = "bins",
+    channels: int = 16,
     hidden: int = 256,
     condition_on_noisy: bool = True,
     mask_noisy: bool = False,
     gate_pauses: bool = True,
+    sharpens: bool = True,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
     Args:
-        architecture: `bands`, `spectral` or `waveform`.
+        architecture: `bins`, `bands`, `spectral` or `waveform`.
         channels: width of the first layer; measured sizes are in `SIZES` of each module.
         hidden: units of the GRUs.
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
         mask_noisy: of `spectral`: mix the noisy recording into the output, too.
-        gate_pauses: of `bands` and `spectral`: make nothing louder where nobody speaks.
+        gate_pauses: of all but `waveform`: make nothing louder where nobody speaks.
+        sharpens: of `bins`: apply what is only for use; off in the network that learns.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
     (480, 480, 2)
     """
-    options = {"mask_noisy": mask_noisy, "gate_pauses": gate_pauses}
+    options = {"mask_noisy": mask_noisy, "gate_pauses": gate_pauses, "sharpens": sharpens}
     chosen = {name: options[name] for name in OPTIONS[architecture]}
     return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, **chosen)
 
 
-def build_generator(p: GeneratorParameters) -> nn.Module:
+def build_generator(p: GeneratorParameters, sharpens: bool = True) -> nn.Module:
     """A new generator as the parameters of a training describe it."""
-    return make_generator(**{name: getattr(p, name) for name in GENERATOR_PARAMETERS})
+    given = {name: getattr(p, name) for name in GENERATOR_PARAMETERS}
+    return make_generator(**given, sharpens=sharpens)
 
 
 def restore_aligned(generator: nn.Module, inputs: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from lib.models.generator import make_generator
 
 def test_every_size_and_the_wide_u_net_are_candidates():
     names = [name for name, _ in generators.candidates()]
-    sizes = [f"spectral {size}" for size in spectral.SIZES]
+    sizes = ["bins base", "bands base", *(f"spectral {size}" for size in spectral.SIZES)]
     sizes += [f"waveform {size}" for size in waveform.SIZES]
     assert names == [*sizes, "wide U-Net"]
 

@@ -6,8 +6,8 @@ from refusals import refusal
 from lib.config.base import build
 from lib.config.train import Train
 
-# Overshoot alone leads nowhere.
-NO_LOSS = {"lambda_bands": 0}
+# Overshoot or contrast alone leads nowhere.
+NO_LOSS = {"lambda_bins": 0}
 
 
 @pytest.mark.parametrize(

@@ -49,17 +49,19 @@ def test_a_pause_may_get_quieter_and_not_louder(gain_db, expected_db):
     assert change.item() == pytest.approx(expected_db, abs=0.05)
 
 
+@pytest.mark.parametrize("architecture", ["bands", "bins"])
 @torch.no_grad()
-def test_no_sound_of_noisy_gets_into_the_output():
-    network = with_strong_output(small_generator("bands"))
+def test_no_sound_of_noisy_gets_into_the_output(architecture):
+    network = with_strong_output(small_generator(architecture))
     x = random_inputs(network, 9_600)
     x[:, 0] = 0
     assert restore_aligned(network, x).abs().max() == 0
 
 
+@pytest.mark.parametrize("architecture", ["bands", "bins"])
 @torch.no_grad()
-def test_noisy_is_heard():
-    network = with_strong_output(small_generator("bands", gate_pauses=False))
+def test_noisy_is_heard(architecture):
+    network = with_strong_output(small_generator(architecture, gate_pauses=False))
     x = random_inputs(network, 9_600)
     other = x.clone()
     other[:, 1] *= 3

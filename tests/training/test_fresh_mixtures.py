@@ -22,8 +22,8 @@ def test_each_row_is_a_mixture_and_each_epoch_has_another_one(rows):
 def test_training_on_them_gives_the_same_weights_twice(rows, tmp_path):
     p = settings(epochs=2, gan_start_epoch=9, on_the_fly=True)
     history, _ = run(p, rows, tmp_path / "first")
-    assert np.isfinite(history["train/bands"][1:]).all()
-    assert history["train/bands"].nunique() == 2
+    assert np.isfinite(history["train/bins"][1:]).all()
+    assert history["train/bins"].nunique() == 2
     run(p, rows, tmp_path / "second")
     first, second = (saved_learner(tmp_path / name) for name in ("first", "second"))
     assert_same_networks(first, second)

@@ -15,6 +15,7 @@ from lib.training.learner import DTYPES
 from lib.training.step import Batch
 
 NETWORKS = ("generator", "average", "discriminators")
+NO_BINS = {"lambda_bins": 0.0, "lambda_contrast": 0.0}
 
 
 def cut(whole, *slices):
@@ -76,13 +77,13 @@ def test_the_discriminators_rest_while_the_generator_trains_alone():
     before = weights(learner, "discriminators")
     terms, norms, *_ = learner.step([random_batch()])
     assert torch.equal(before, weights(learner, "discriminators"))
-    assert set(terms) == {"bands"}
+    assert set(terms) == {"bins", "contrast"}
     assert "discriminators" not in norms
 
 
 def test_the_ramp_scales_what_the_gan_asks_of_the_generator_alone():
     def norms(ramp):
-        learner = small_learner(lambda_bands=0.0, lambda_l1=1e-9, gan_share=0.0)
+        learner = small_learner(**NO_BINS, lambda_l1=1e-9, gan_share=0.0)
         return learner.step([random_batch()], ramp).norms
 
     half, full = norms(0.5), norms(1.0)
@@ -113,7 +114,7 @@ def test_half_precision_learns_like_single_with_its_own_scaler_for_each_optimise
             assert finite or overflowed
         last_terms.append(terms)
         assert finite
-    assert last_terms[1]["bands"] == pytest.approx(last_terms[0]["bands"], rel=0.05)
+    assert last_terms[1]["bins"] == pytest.approx(last_terms[0]["bins"], rel=0.05)
     assert all(weight.dtype == torch.float32 for weight in half.generator.parameters())
 
 
@@ -168,7 +169,7 @@ def test_one_batch_is_learned_by_heart(rows):
     # Of masks for each bin: gains of bands cannot learn a batch by heart.
     masks = {"architecture": "spectral", "gate_pauses": False, "channels": 6, "hidden": 256}
     schedule = {"lr": 3e-3, "lr_schedule": "constant", "warmup_steps": 100}
-    learner = small_learner(60, **masks, **schedule, lambda_bands=0.0, lambda_spectral=1.0)
+    learner = small_learner(60, **masks, **schedule, **NO_BINS, lambda_spectral=1.0)
     batch = to_batch(settings(), loaded, "cpu")
     spectral = [learner.step([batch]).terms["spectral"] for _ in range(60)]
     assert spectral[-1] < 0.7 * spectral[0]

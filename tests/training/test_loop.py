@@ -117,7 +117,7 @@ def test_one_bad_step_is_skipped_counted_and_told(rows, tmp_path, monkeypatch):
     monkeypatch.setattr(PairSegments, "__getitem__", broken)
     history, _ = run(settings(epochs=2, batch_size=1), rows, tmp_path)
     assert history["train/skipped_steps"].tolist()[1:] == [1, 0]
-    assert np.isfinite(history["train/bands"][1])
+    assert np.isfinite(history["train/bins"][1])
     assert read_spikes(tmp_path).idx.tolist() == [3]
 
 
