@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import heartbeat, store
+from lib.tracking import artifacts, heartbeat, store
 from lib.tracking.notebook import Notebook
 
 MAX_ROWS_SHOWN = 12
@@ -104,11 +104,15 @@ class Run:
 
     def text(self, path: str, text: str) -> None:
         """Store `text` as the artifact `path`."""
-        store.client().log_text(self.id, text, path)
+        artifacts.keep_text(self.id, path, text)
 
     def file(self, path: str | Path, folder: str = "") -> None:
-        """Store a copy of a file as an artifact, in the artifacts' `folder`."""
-        store.client().log_artifact(self.id, str(path), folder or None)
+        """Store a copy of a file as an artifact, in the artifacts' `folder`.
+
+        Raises:
+            OSError: the disk is full; the error names the artifact.
+        """
+        artifacts.keep_file(self.id, path, folder)
 
     def figure(self, name: str, figure) -> None:
         """Store a matplotlib figure as `figures/<name>.png`, show it, and close it."""

@@ -18,7 +18,7 @@ from lib.config.plain_yaml import read_yaml
 from lib.config.search import sweep_points
 from lib.runtime.parallel import each
 from lib.runtime.progress import echo
-from lib.tracking import heartbeat, provenance, session, store
+from lib.tracking import artifacts, heartbeat, provenance, session, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.provenance import (
     PARENT_RUN_VARIABLE,
@@ -82,7 +82,7 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     for row in table[table.status != "FINISHED"].itertuples():
         error = errors.get(row.point, "")
         echo(f"point {row.point} is {row.status}: {points[row.point]}\n{error}")
-    store.client().log_text(parent, table.to_csv(index=False), "tables/points.csv")
+    artifacts.keep_text(parent, "tables/points.csv", table.to_csv(index=False))
     n_failed = int((table.status != "FINISHED").sum())
     store.client().log_metric(parent, "n_failed", n_failed)
     heartbeat.end(parent)
@@ -130,7 +130,7 @@ def _parent_run(path: Path, sweep: dict[str, Any]) -> str:
     tags = process_tags() | {"sweep": key, "params_files": str(path)}
     tags["mlflow.note.content"] = run_note(notebook, title, running_notebook())
     parent = store.client().create_run(experiment, run_name=title, tags=tags).info.run_id
-    store.client().log_text(parent, path.read_text(), "sweep.yaml")
+    artifacts.keep_text(parent, "sweep.yaml", path.read_text())
     return parent
 
 

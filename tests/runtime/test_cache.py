@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from signals import file_size_limit
 
 from lib import RUNS
 from lib.runtime import cache
@@ -66,6 +67,33 @@ def test_what_was_stored_first_is_deleted_beyond_the_size_limit(tmp_path, monkey
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert cache.get("x", 0) is None and cache.get("x", 199) is not None
     assert size < 8 * 2**20
+
+
+@pytest.mark.parametrize("n_bytes", [0, 20_000, 300_000])
+def test_on_a_full_disk_the_work_goes_on_and_a_message_says_so_once(empty, capsys, n_bytes):
+    inputs = range(60)
+    values = [os.urandom(2_000).hex() for _ in inputs]
+
+    def results():
+        return [cache.get_or_compute("x", i, lambda: values[i]) for i in inputs]  # noqa: B023
+
+    with file_size_limit(n_bytes):
+        assert results() == values
+        # What was kept before is whole, and is still read.
+        kept = [cache.get("x", i) for i in inputs]
+    assert all(value in (None, values[i]) for i, value in enumerate(kept))
+    assert (kept[0] is None) == (n_bytes < 300_000) and kept[-1] is None
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 and "cache: results are not kept (" in lines[0]
+    # As soon as there is room, results are kept again.
+    assert results() == values == [cache.get("x", i) for i in inputs]
+
+
+def test_a_broken_database_is_no_reason_to_stop(tmp_path, empty, capsys):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "cache.db").write_bytes(b"no database" * 1_000)
+    assert [cache.get_or_compute("x", [], lambda: 7) for _ in range(2)] == [7, 7]
+    assert "results are not kept (file is not a database)" in capsys.readouterr().out
 
 
 def test_four_processes_share_a_cache_that_did_not_exist():
