@@ -1,10 +1,12 @@
 """Whether a file is all there, and whether libsndfile reads all of it: by its container.
 
 Of a file that was cut off libsndfile reads what is there, and of joined files the first one, both
-without a word.
+without a word. The headers of IRCAM, PAF, PVF and XI promise no length: nobody can tell whether
+such a file is whole.
 """
 
 import mmap
+import re
 from pathlib import Path
 
 import soundfile
@@ -12,10 +14,22 @@ import soundfile
 from lib.audio import riff
 
 MAX_REST = 8192  # bytes behind a WAV's chunks that may be padding
-# Bytes that samples may end beyond the file. Some programs count the header in.
+# Bytes, or samples, that may be missing at the end. Some programs count the header in.
 MAX_MISSING = 64
 # Sizes from here on stand for an unknown one, in a file that a program wrote into a pipe.
 PLACEHOLDER = 0x7FFF0000
+# The number of samples in libsndfile's words about a header; in an array the last one is that of
+# the signal. In NIST files it stands in the header itself.
+PROMISED = {
+    "NIST": r"sample_count -i (\d+)",
+    "AVR": r"Frames +: (\d+)",
+    "MPC2K": r"Frames +: (\d+)",
+    "SVX": r"OneShotHiSamples +: (\d+)",
+    "MAT4": r"Cols +: (\d+)",
+    "MAT5": r"Cols +: (\d+)",
+    "CAF": r"Valid frames +: (\d+)",  # of ALAC, where few bytes hold many samples
+    "WVE": r"Data length (\d+) should be",
+}
 
 
 def problem(path: str | Path, file: soundfile.SoundFile, whole: bool) -> str:
@@ -92,6 +106,29 @@ def _check_w64(content: mmap.mmap, file: soundfile.SoundFile) -> str:
     return ""
 
 
+def _check_caf(content: mmap.mmap, file: soundfile.SoundFile) -> str:
+    """Chunks of 4 bytes of name and 8 of size; that of `data` may be -1, which means to the end."""
+    place = 8
+    while len(content) >= place + 12:
+        n_bytes = int.from_bytes(content[place + 4 : place + 12], "big", signed=True)
+        if content[place : place + 4] == b"data":
+            return _check_end(n_bytes, place + 12, content) or _check_promised(content, file)
+        place += 12 + max(0, n_bytes)
+    return ""
+
+
+def _check_voc(content: mmap.mmap, file: soundfile.SoundFile) -> str:
+    return CUT_OFF if "truncated" in file.extra_info else ""
+
+
+def _check_promised(content: mmap.mmap, file: soundfile.SoundFile) -> str:
+    """Fewer samples than the header promises."""
+    header = content[:1024].decode("latin-1") if file.format == "NIST" else file.extra_info
+    promised = re.findall(PROMISED[file.format], header)
+    n_missing = int(promised[-1]) - file.frames if promised else 0
+    return f"{CUT_OFF} ({n_missing} samples are missing)" if n_missing > MAX_MISSING else ""
+
+
 def _check_end(n_bytes: int, start: int, content: mmap.mmap) -> str:
     """Whether `n_bytes` of samples from `start` on are there."""
     is_known = n_bytes < PLACEHOLDER or PLACEHOLDER * 4 < n_bytes < 2**62
@@ -111,5 +148,8 @@ CHECKS = {
     "AIFF": _check_chunks,
     "AU": _check_au,
     "W64": _check_w64,
+    "VOC": _check_voc,
+    **dict.fromkeys(PROMISED, _check_promised),
+    "CAF": _check_caf,
 }
 WHOLE_CHECKS = {"OGG": _check_ogg, "FLAC": _check_joined_flac}

@@ -1,5 +1,6 @@
 """A file that was cut off, interrupted or joined is refused; one with an odd header is not."""
 
+import numpy as np
 import pytest
 from signals import RATE, joined, noise, write
 
@@ -67,16 +68,49 @@ def test_a_wav_whose_header_tells_less_than_there_is_is_refused(
         ("a.au", {}),
         ("a.au", {"endian": "LITTLE"}),
         ("a.w64", {}),
+        ("a.caf", {"endian": "LITTLE"}),
+        ("a.nist", {"format": "NIST", "subtype": "PCM_24"}),
+        ("a.sph", {"format": "NIST", "subtype": "ULAW"}),
+        ("a.avr", {}),
+        ("a.svx", {}),
+        ("a.mpc", {"format": "MPC2K", "sample_rate": 44_100}),
+        ("a.mat", {"format": "MAT4"}),
+        ("a.mat", {"format": "MAT5"}),
+        ("a.wve", {"subtype": "ALAW", "sample_rate": 8_000}),
     ],
+    ids=str,
 )
 def test_the_first_half_of_a_file_is_no_file(tmp_path, name, form):
     """libsndfile reads 23,978 of 48,000 samples and says nothing."""
     path = write(tmp_path / name, noise(1.0), **form)
     content = path.read_bytes()
     path.write_bytes(content[:-64])
-    assert files.info(path).n_samples >= RATE - 32  # a header that is off by itself
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(AudioError, match=rf"{name}: it is cut off \(\d+ bytes are missing\)"):
+    assert files.info(path).n_samples >= RATE - 64  # a header that is off by itself
+    # libsndfile itself refuses a CAF file that lacks more than 4 KB.
+    path.write_bytes(content[: -4_000 if name == "a.caf" else len(content) // 2])
+    with pytest.raises(AudioError, match=rf"{name}: it is cut off \(\d+ .* are missing\)"):
+        files.info(path)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "ULAW"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_a_voc_file_ends_with_its_last_sample(tmp_path, subtype, n_channels):
+    signal = np.stack([noise(1.0)] * n_channels, axis=1)
+    path = write(tmp_path / "a.voc", signal, subtype=subtype)
+    content = path.read_bytes()
+    assert files.info(path).n_samples == pytest.approx(RATE, abs=1)
+    for n_bytes in (len(content) - 4, len(content) // 2):
+        path.write_bytes(content[:n_bytes])
+        with pytest.raises(AudioError, match=r"a\.voc: it is cut off"):
+            files.info(path)
+
+
+def test_the_last_packet_of_an_alac_file_is_missed(tmp_path):
+    """Without its last byte libsndfile reads 45,056 of 48,000 samples and says nothing."""
+    path = write(tmp_path / "a.caf", noise(1.0), subtype="ALAC_16")
+    assert files.info(path).n_samples == RATE
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(AudioError, match=r"a\.caf: it is cut off \(2944 samples are missing\)"):
         files.info(path)
 
 
