@@ -25,7 +25,14 @@ TEXT_COLUMNS = (
 ).split()
 # Columns that a manifest's file lacks if all its rows have these values. So corpora that were
 # prepared before these columns existed are the same ones, and keep their hash.
-OPTIONAL = {"parts": "", "speed": 1.0, "equaliser": "", "codec": "", "formant": 1.0}
+OPTIONAL = {
+    "parts": "",
+    "speed": 1.0,
+    "equaliser": "",
+    "codec": "",
+    "formant": 1.0,
+    "df_gain_db": 0.0,  # the highest with which DeepFilterNet3 heard a quiet pair
+}
 
 
 def corpus_folder(corpus: str) -> Path:

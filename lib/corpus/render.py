@@ -35,6 +35,8 @@ from lib.corpus.pieces import save_pieces
 from lib.corpus.plan import Plan, draw
 from lib.corpus.sources import Sources
 from lib.deepfilter.enhance import enhance_batch
+from lib.deepfilter.pauses import whole_hops
+from lib.deepfilter.working_level import sample_gains, unknown_level
 from lib.runtime import parallel
 from lib.runtime.threads import one_thread
 
@@ -164,6 +166,7 @@ def _render_batch(root: Path, rows: pd.DataFrame, folders: Sources, settings: di
             common = _common_columns(row, settings, measured)
             common |= {"df_lag": df_lag.samples, "df_lag_confidence": df_lag.confidence}
             common |= {"room_lag": room_lag.samples, "room_lag_confidence": room_lag.confidence}
+            common["df_gain_db"] = _heard_gain_db(pair["noisy"])
             common["bandwidth_hz"] = _target_bandwidth_hz(pair["clean"], common["snr_db"])
             manifest_rows += save_pieces(root, row.id, pair | {"enhanced": output}, common)
     table = pd.DataFrame(manifest_rows)
@@ -194,6 +197,13 @@ def _read_pair(row: Any, folders: Sources, settings: dict) -> tuple[dict[str, np
     if not (np.isfinite(pair.noisy).all() and np.isfinite(pair.clean).all()):
         raise ValueError("the pair holds NaN or infinite samples")
     return {"clean": pair.clean, "noisy": pair.noisy}, measured
+
+
+def _heard_gain_db(noisy: np.ndarray) -> float:
+    """The highest gain with which DeepFilterNet3 hears a whole utterance."""
+    samples = whole_hops(noisy).reshape(1, -1)
+    factors, _ = sample_gains(samples, unknown_level(1), whole=True)
+    return round(20 * float(np.log10(factors.max())), 2)
 
 
 def _target_bandwidth_hz(clean: np.ndarray, snr_db: float) -> float:

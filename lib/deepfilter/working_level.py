@@ -5,8 +5,12 @@ are divided by the root of their mean, not by their mean, and ERB levels have a 
 whose loudest part is below `NORMAL_DB` gets a gain before the network hears it. The network's gains
 and filter taps are then applied to the signal as it is, so that nothing has to be taken back.
 
+A sneeze or a bark may be louder than the speech that matters. If nine tenths of the first 5 s are
+below `USUAL_DB`, a signal gets a gain until its loudest part is at `BURST_DB`. The gain is always
+that of the loudest part, so that a burst does not get louder than speech is elsewhere.
+
 Any other signal is heard as it is, so that corpora stay what they are. In noise as loud as speech
-the network begins to lose speech some dB above the threshold. Levels are in dB re full scale, of
+the network begins to lose speech some dB above the thresholds. Levels are in dB re full scale, of
 the mean power.
 """
 
@@ -21,6 +25,8 @@ from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.pauses import QUIET_POWER
 
 NORMAL_DB = -40.0  # a signal whose loudest part is above is heard as it is
+USUAL_DB = -41.5  # a signal that begins below nine tenths of the time is quiet but for bursts
+BURST_DB = -32.0  # such a signal is heard as it is only if its loudest part is above
 WORKING_DB = -25.0  # where the loudest part of a quiet signal is heard
 MAX_GAIN_DB = 50.0
 N_MEAN = 20  # hops over which levels are taken: a syllable is as long, a click is shorter
@@ -38,13 +44,14 @@ class Level(NamedTuple):
     loudest_db: Tensor  # [B], level of the loudest part
     age: Tensor  # [B], hops since the first sound
     known: Tensor  # [B], whether the loudest part was known beforehand
+    normal_db: Tensor  # [B], if the loudest part is above, the signal is heard as it is
 
 
 def unknown_level(batch_size: int, device: torch.device | str = "cpu") -> Level:
     """The level before a signal of which nothing is known."""
     powers = torch.zeros(batch_size, N_MEAN - 1, device=device)
     zeros = powers[:, 0]
-    return Level(powers, zeros + SILENCE_DB, zeros.long(), zeros.bool())
+    return Level(powers, zeros + SILENCE_DB, zeros.long(), zeros.bool(), zeros + NORMAL_DB)
 
 
 def known_level(hops: Tensor, level: Level, whole: bool = False) -> Level:
@@ -57,11 +64,16 @@ def known_level(hops: Tensor, level: Level, whole: bool = False) -> Level:
         hops: `[B, n, 480]`.
         whole: they are the whole signal, which may be shorter than 0.5 s.
     """
-    levels_db, _, age = _measure(hops, level)
-    ahead = torch.where(age <= N_AHEAD, levels_db, SILENCE_DB).amax(1)
+    levels_db, power, age = _measure(hops, level)
+    is_ahead = age <= N_AHEAD
+    ahead = torch.where(is_ahead, levels_db, SILENCE_DB).amax(1)
+    # Pauses do not count, nor what a batch is padded with.
+    heard = torch.where(is_ahead & (power >= QUIET_POWER), levels_db, torch.nan)
+    is_usually_quiet = heard.nanquantile(0.9, dim=1) < USUAL_DB
     known = (level.age < N_WAIT) & (age[:, -1] >= (1 if whole else N_WAIT))
     loudest_db = torch.where(known, torch.maximum(level.loudest_db, ahead), level.loudest_db)
-    return level._replace(loudest_db=loudest_db, known=level.known | known)
+    normal_db = torch.where(known & is_usually_quiet, BURST_DB, level.normal_db)
+    return level._replace(loudest_db=loudest_db, known=level.known | known, normal_db=normal_db)
 
 
 def is_settled(level: Level) -> bool:
@@ -86,10 +98,10 @@ def follow(hops: Tensor, level: Level) -> tuple[Tensor, Level]:
     # With `fallen` added, a level that falls by FALL_DB in each of these hops is constant.
     risen = torch.cat([level.loudest_db[:, None], levels_db + fallen], dim=1)
     loudest_db = risen.cummax(1).values[:, 1:] - fallen
-    is_quiet = (loudest_db < NORMAL_DB) & ((age >= N_WAIT) | level.known[:, None])
+    is_quiet = (loudest_db < level.normal_db[:, None]) & ((age >= N_WAIT) | level.known[:, None])
     gain_db = torch.where(is_quiet, (WORKING_DB - loudest_db).clamp(max=MAX_GAIN_DB), 0.0)
     powers = torch.cat([level.powers, power], dim=1)[:, 1 - N_MEAN :]
-    return gain_db, Level(powers, loudest_db[:, -1], age[:, -1], level.known)
+    return gain_db, level._replace(powers=powers, loudest_db=loudest_db[:, -1], age=age[:, -1])
 
 
 def sample_gains(noisy: np.ndarray, level: Level, whole: bool = False) -> tuple[np.ndarray, Level]:

@@ -1,5 +1,6 @@
 """Which recordings become which files, and what became of each of them."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import NamedTuple
 
 from lib.audio import files
 from lib.inference.target_file import choose_format
+
+MAX_QUIETER_DB = 20.0  # noise as loud as speech, with pauses, makes half of it
 
 
 class Job(NamedTuple):
@@ -28,6 +31,7 @@ class Outcome(NamedTuple):
     n_clipped: int = 0  # samples beyond full scale, which an integer format cannot hold
     problem: str = ""  # why there is no target; empty if there is one
     existed: bool = False  # an earlier run wrote the target
+    quieter_db: float = 0.0  # level of the recording over that of the target
 
     def printable(self) -> "Outcome":
         """The same with names that can be printed and stored (see `printable`)."""
@@ -123,9 +127,14 @@ def is_done(job: Job, info: files.Info) -> bool:
         return False
 
 
-def done(job: Job, info: files.Info, took_s: float, n_clipped: int) -> Outcome:
-    """The outcome of a job whose target is written."""
-    return Outcome(str(job.source), str(job.target), info.duration, took_s, n_clipped)
+def done(
+    job: Job, info: files.Info, took_s: float, n_clipped: int, energies: Sequence[float]
+) -> Outcome:
+    """The outcome of a job whose target is written; `energies` are of recording and target."""
+    before, after = energies
+    quieter_db = 10 * math.log10(before / max(after, 1e-20)) if before else 0.0
+    names = str(job.source), str(job.target)
+    return Outcome(*names, info.duration, took_s, n_clipped, quieter_db=quieter_db)
 
 
 def existed(job: Job, info: files.Info) -> Outcome:
@@ -168,6 +177,11 @@ def report(outcomes: Sequence[Outcome]) -> str:
         if outcome.n_clipped:
             clipped = f"{outcome.n_clipped} samples were beyond full scale and are clipped"
             lines.append(f"{printable(outcome.target)}: {clipped}")
+        if outcome.quieter_db > MAX_QUIETER_DB:
+            lines.append(
+                f"{printable(outcome.target)}: {outcome.quieter_db:.0f} dB quieter than the"
+                " recording; if that holds speech, make it louder and restore it again"
+            )
     seconds = sum(outcome.seconds for outcome in restored)
     took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""

@@ -129,13 +129,13 @@ def _restore_short(
     originals = noisy_signals if options["already_enhanced"] else None
     restored = iter(restorer.restore_batch(signals, originals, **options))
     # The restorer keeps the order of the signals: channel by channel, recording by recording.
-    for job, info, _, _ in batch:
+    for job, info, source, _ in batch:
         channels = [next(restored) for _ in range(info.channels)]
         took_s = (time.perf_counter() - began) / len(batch)
         try:
             recording = join_channels(channels, info.sample_rate, info.n_samples)
             n_clipped = target_file.write(job.target, job.source, info, [recording])
-            yield jobs.done(job, info, took_s, n_clipped)
+            yield jobs.done(job, info, took_s, n_clipped, [_energy(source), _energy(recording)])
         except (AudioError, OSError, soundfile.SoundFileError) as error:
             yield jobs.failed(job, error)
 
@@ -143,15 +143,19 @@ def _restore_short(
 def _restore_long(job: Job, info: Info, restorer: ChannelRestorer, options: Options) -> Outcome:
     """Restore a long recording block by block."""
     began = time.perf_counter()
-    blocks = _restored_blocks(job, info, restorer, options)
+    energies = [0.0, 0.0]
+    blocks = _restored_blocks(job, info, restorer, options, energies)
     n_clipped = target_file.write(job.target, job.source, info, blocks)
-    return jobs.done(job, info, time.perf_counter() - began, n_clipped)
+    return jobs.done(job, info, time.perf_counter() - began, n_clipped, energies)
 
 
 def _restored_blocks(
-    job: Job, info: Info, restorer: ChannelRestorer, options: Options
+    job: Job, info: Info, restorer: ChannelRestorer, options: Options, energies: list[float]
 ) -> Iterator[np.ndarray]:
-    """Restored blocks `[n, C]` at the recording's own rate, together as long as the recording."""
+    """Restored blocks `[n, C]` at the recording's own rate, together as long as the recording.
+
+    The energies of recording and result are added to `energies`.
+    """
     streams = [restorer.stream(**options) for _ in range(info.channels)]
     # Resamplers with a state: blocks join without a seam.
     source_resampler = _resampler(info.sample_rate, SAMPLE_RATE, info.channels)
@@ -176,6 +180,8 @@ def _restored_blocks(
         # Rates that do not divide leave a sample too many or too few at the end.
         output = fit_length(output, n_left) if last else output[:n_left]
         n_left -= len(output)
+        energies[0] += _energy(block)
+        energies[1] += _energy(output)
         yield output
 
 
@@ -186,6 +192,10 @@ def _push(
     originals = [None] * len(streams) if noisy is None else noisy.T
     channels = zip(streams, signal.T, originals, strict=True)
     return np.stack([stream.push(*pair) for stream, *pair in channels], axis=1)
+
+
+def _energy(signal: np.ndarray) -> float:
+    return float(np.sum(np.square(signal, dtype=np.float64)))
 
 
 def _resampler(from_rate: int, to_rate: int, channels: int) -> soxr.ResampleStream:

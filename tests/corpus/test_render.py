@@ -149,6 +149,17 @@ def test_every_condition_is_rendered_in_place_and_stands_in_the_manifest(root):
         np.testing.assert_allclose(saved["noisy"], gain * mixture.noisy, atol=1e-5)
 
 
+def test_the_gain_with_which_quiet_pairs_were_heard_stands_in_the_manifest(laws, tmp_path):
+    """Brought to -25 dB: the loudest 0.2 s of these are 6 dB or more below their peak of -54 dB."""
+    root = good_sources(tmp_path, n_files=2)
+    quiet = {"scale_min": 0.002, "scale_max": 0.002, "p_reverb": 0.0}
+    manifest = prepare(root, "quiet", **quiet)[2]
+    assert manifest.df_gain_db.between(54 - 25 + 6, 50).all()
+    stored = [corpus_folder(name) / "manifest.csv" for name in ("quiet", "laws")]
+    assert ["df_gain_db" in path.read_text() for path in stored] == [True, False]
+    assert (laws[2].df_gain_db == 0).all()
+
+
 def test_a_room_whose_decay_cannot_be_measured_leaves_the_t60_empty(tmp_path):
     root = good_sources(tmp_path, n_files=2)
     for path in (root / "rooms").iterdir():

@@ -83,6 +83,16 @@ def test_quiet_speech_comes_out_the_same_at_every_level():
     assert level_db(runtime) < level_db(first) - 20
 
 
+def test_a_burst_does_not_take_the_quiet_speech_around_it_with_it():
+    """Heard as it is, the speech before this burst is 20 dB too quiet, and 63 dB that behind it."""
+    gain = 10 ** (-16 / 20)
+    burst = HISS[:14_400] * (10 ** (-32.5 / 20) / np.std(HISS[:14_400]))
+    enhanced = enhance(np.concatenate([gain * SPEECH, gain * SPEECH, burst, gain * SPEECH])) / gain
+    expected = level_db(enhance(SPEECH))
+    assert abs(level_db(enhanced[: len(SPEECH)]) - expected) < 1
+    assert abs(level_db(enhanced[-len(SPEECH) :]) - expected) < 2
+
+
 def test_a_pause_of_a_minute_does_not_make_the_speech_behind_it_quiet():
     room = noise(60.0, level=10 ** (-75 / 20))
     enhanced = enhance(np.concatenate([SPEECH, room, SPEECH]))

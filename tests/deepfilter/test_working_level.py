@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from lib.deepfilter.working_level import (
-    Level,
     follow,
     is_settled,
     known_level,
@@ -40,7 +39,25 @@ def test_the_loudest_part_of_the_first_5_s_counts_from_their_start():
     assert not known_gains((-90, 4), (-30, 0.5)).any()
     gains = known_gains((-60, 6), (-30, 1))
     assert gains[:600].min() > 34.9
-    assert not gains[602:].any()
+    assert gains[602:].max() < 14
+    assert not gains[613:].any()
+
+
+def test_a_burst_in_a_quiet_signal_does_not_make_the_rest_count_as_loud():
+    """The gain is that of the burst; it comes before it and stays behind it."""
+    np.testing.assert_allclose(known_gains((-45, 2), (-35, 0.2), (-45, 2)), 10, atol=1e-4)
+    later = known_gains((-45, 6), (-35, 0.3), (-45, 1))
+    np.testing.assert_allclose(later[630:], 10, atol=1)
+    # A tenth of the sound is more than a burst, and so is what is nearly as loud as speech.
+    assert not known_gains((-45, 2), (-35, 0.6), (-45, 1)).any()
+    assert not known_gains((-45, 2), (-31, 0.2), (-45, 2)).any()
+    assert not known_gains((-41.4, 2), (-35, 0.2), (-41.4, 2)).any()
+
+
+def test_pauses_and_padding_do_not_make_a_signal_quiet():
+    parts = [(-38, 1.0), (-45, 0.5)]
+    for silence in (-300, -71):
+        assert not known_gains(*parts, (silence, 3)).any()
 
 
 def test_the_loudest_part_is_forgotten_by_1_db_a_second_but_not_in_pauses():
@@ -79,7 +96,7 @@ def test_parts_are_the_whole_and_rows_of_a_batch_do_not_hear_each_other():
 
 def test_a_level_above_all_others_stays_for_ever():
     level = unknown_level(1)
-    louder = Level(level.powers, level.loudest_db + torch.inf, level.age, level.known)
+    louder = level._replace(loudest_db=level.loudest_db + torch.inf)
     assert not follow(hops((-60, 30)), louder)[0].any()
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from signals import RATE, odd_and_bad_speech, voiced, write
+from signals import RATE, noise, odd_and_bad_speech, voiced, write
 
 from lib.audio import files
 from lib.deepfilter.enhance import enhance
@@ -82,6 +82,25 @@ def test_a_long_recording_is_what_it_would_be_as_a_short_one(
     )
     assert len(short) == len(long) == len(signal)
     assert np.abs(short - long).max() < 1e-4
+
+
+def test_a_recording_of_which_little_is_left_is_named(restorer, tmp_path, monkeypatch):
+    """It may have held speech that the first stage took for noise."""
+    noisy = write(tmp_path / "noisy.wav", noise(2.0, level=0.03), subtype="FLOAT")
+    speech = write(tmp_path / "speech.wav", np.tile(voiced(1.0), 2), subtype="FLOAT")
+    silent = write(tmp_path / "silent.wav", np.zeros(RATE))
+    quieter_db = {}
+    for folder, limit in (("short", 60.0), ("long", 0.5)):
+        monkeypatch.setattr(recordings, "SHORT_S", limit)
+        todo = [Job(path, tmp_path / folder / path.name) for path in (noisy, speech, silent)]
+        outcomes = sorted(restore_jobs(todo, restorer), key=lambda outcome: outcome.source)
+        quieter_db[folder] = [outcome.quieter_db for outcome in outcomes]
+        line, summary = jobs.report(outcomes).splitlines()
+        assert f"{folder}/noisy.wav: " in line and "dB quieter than the recording" in line
+        assert summary.startswith("3 of 3 restored")
+    of_noise, of_silence, of_speech = quieter_db["short"]
+    assert of_noise > 20 and of_silence == 0 and of_speech < 20
+    np.testing.assert_allclose(quieter_db["long"][1:], quieter_db["short"][1:], atol=0.05)
 
 
 def test_bad_files_are_named_and_the_others_are_restored(restorer, tmp_path):
