@@ -29,6 +29,13 @@ class Mixtures(Dataset):
     SNR over active speech. Then noisy and clean get one gain, so that the peak of noisy is `scale`.
     Files must be at 48 kHz (`sources.at_48_khz` makes such copies), since only the cut is read.
 
+    Drawn alike, a mixture is the pair that `prepare` makes, sample by sample up to the rounding of
+    the level: `mixed_pairs.mix_row` of its metadata. That holds for whole utterances at their own
+    speed; a cut begins without the reverberation of what was before it. The numbers themselves
+    differ, also from the same seed: a prepared pair's follow from its path, so that another file
+    changes no other pair, and here they are new in every epoch. Prepared clean stays below full
+    scale, which files need and tensors do not; then both signals are lower by one factor.
+
     Args:
         speech, noise: files.
         segment_length: samples; 0: whole utterances, of different lengths. An utterance that is
@@ -47,8 +54,9 @@ class Mixtures(Dataset):
 
     Returns: noisy and clean `[1, T]`, the RMS of that clean `[]`, and `meta`, which never holds
         audio: idx, id (its path), snr (dB; NaN: no noise, -inf: noise alone), scale, gain,
-        clean_path, noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz, rir,
-        equaliser, lowpass_hz, clip_db, codec, formant.
+        clean_path, noise_path, clean_len, noisy_len (samples), start, speed, bandwidth_hz; and, as
+        in a manifest, noise_offset, second_noise_path, second_noise_offset, second_noise_db, rir,
+        early, equaliser, lowpass_hz, clip_db, codec, formant.
 
     Raises:
         ValueError: there is no speech or no noise, or a file has another rate than 48 kHz.
@@ -110,11 +118,13 @@ class Mixtures(Dataset):
             noise_path = self.noise[rng.integers(len(self.noise))]
             clean = _faster(files.read(path, start=start, n_samples=n_read), speed, n_samples)
             try:
-                noise = self._cut_noise(noise_path, n_samples, rng)
+                noise, noise_offset = self._cut_noise(noise_path, n_samples, rng)
+                second_path, second_offset, second_db = "", 0, 0.0
                 if rng.random() < self.p_second_noise:
                     second_path = self.noise[rng.integers(len(self.noise))]
-                    second = self._cut_noise(second_path, n_samples, rng)
-                    noise = mix.add_noise(noise, second, float(rng.uniform(*mix.SECOND_NOISE_DB)))
+                    second, second_offset = self._cut_noise(second_path, n_samples, rng)
+                    second_db = float(rng.uniform(*mix.SECOND_NOISE_DB))
+                    noise = mix.add_noise(noise, second, second_db)
                 mixture = mix.mix(
                     equalise(formants.shift(clean, drawn.formant), drawn.equaliser),
                     None if drawn.clean else equalise(noise, drawn.equaliser),
@@ -136,7 +146,9 @@ class Mixtures(Dataset):
                 f"{path}: no cut of {n_samples} samples among {N_DRAWS}"
                 f" that can be mixed ({reason})"
             )
-        # `mix` keeps clean below full scale, which files need and tensors do not.
+        if drawn.clean:
+            noise_path, noise_offset, second_path, second_offset, second_db = "", 0, "", 0, 0.0
+        # `mix` keeps clean below full scale.
         gain = random_gain(
             np.random.default_rng([self.seed, epoch, index, 2]), self.gain, self.p_invert
         )
@@ -150,13 +162,18 @@ class Mixtures(Dataset):
             "scale": scale,
             "gain": gain,
             "clean_path": str(path),
-            "noise_path": "" if drawn.clean else str(noise_path),
+            "noise_path": str(noise_path),
             "clean_len": n_samples,
             "noisy_len": n_samples,
             "start": start,
             "speed": speed,
             "bandwidth_hz": self._bandwidth_hz(path, speed, drawn),
+            "noise_offset": noise_offset,
+            "second_noise_path": str(second_path),
+            "second_noise_offset": second_offset,
+            "second_noise_db": second_db,
             "rir": drawn.rir,
+            "early": drawn.early,
             "equaliser": drawn.equaliser,
             "lowpass_hz": drawn.lowpass_hz,
             "clip_db": drawn.clip_db,
@@ -173,15 +190,18 @@ class Mixtures(Dataset):
         held = speed * self.bandwidth_hz.get(path, NYQUIST_HZ)
         return min(held, highest, drawn.room_bandwidth_hz())
 
-    def _cut_noise(self, path: Path, n_samples: int, rng: np.random.Generator) -> np.ndarray:
-        """A random cut of a noise file; one that is too short is repeated."""
+    def _cut_noise(
+        self, path: Path, n_samples: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, int]:
+        """A random cut of a noise file, which is repeated if it is too short, and its offset."""
         speed = float(rng.uniform(*self.speed))
         n_needed, n_available = int(n_samples * speed), self.n_samples[path]
         offset = int(rng.integers(max(n_available - n_needed, 0) + 1))
         noise = files.read(path, start=offset, n_samples=min(n_needed, n_available))
         if n_available < n_needed:
-            noise = mix.loop(noise, int(rng.integers(n_available)), n_needed)
-        return _faster(noise, speed, n_samples)
+            offset = int(rng.integers(n_available))
+            noise = mix.loop(noise, offset, n_needed)
+        return _faster(noise, speed, n_samples), offset
 
 
 def _faster(signal: np.ndarray, speed: float, n_samples: int) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Mixtures have the SNR, level, speed and bandwidth that their metadata say."""
 
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,8 @@ from lib.audio.files import AudioError, read
 from lib.corpus import mix
 from lib.corpus.equaliser import equalise
 from lib.corpus.formants import shift
-from lib.corpus.mixed_pairs import read_room
+from lib.corpus.mixed_pairs import mix_row, read_room
+from lib.corpus.sources import Sources
 from lib.data.conditions import Conditions
 from lib.data.mixtures import Mixtures
 
@@ -135,6 +140,29 @@ def test_conditions_are_those_of_prepared_pairs_and_change_no_other_draw(files, 
         np.testing.assert_allclose(clean[0], gain * target, atol=1e-5)
         assert noisy.abs().max().item() == pytest.approx(meta["scale"], rel=1e-5)
     assert seen == {"clean", "rir", "equaliser", "lowpass_hz", "clip_db", "codec"}
+
+
+def test_drawn_alike_a_mixture_on_the_fly_is_the_prepared_pair(files, tmp_path):
+    """Sample by sample, whatever was drawn; the noises are longer and shorter than the speech."""
+    rir = np.zeros(2_400)
+    rir[[50, 1_500]] = 0.8, 0.3
+    room = write(tmp_path / "room.wav", rir, subtype="FLOAT")
+    noises = [write_hiss(tmp_path / f"{n}.wav", n) for n in (20_000, 200_000)]
+    conditions = Conditions(0.1, 0.5, (room,), 960, 0.4, (4_000.0,), 0.4, 0.4, 0.5, 0.1, 0.9, 1.2)
+    options = {"conditions": conditions, "p_second_noise": 0.5, "scale": (0.3, 1.0)}
+    dataset = Mixtures(files[0], noises, 0, 3, **options)
+    seen, n_as_loud = set(), 0
+    for epoch, index in product(range(2), range(len(dataset))):
+        noisy, clean, _, meta = dataset[epoch, index]
+        seen |= {name for name, value in meta.items() if isinstance(value, str) and value}
+        row = SimpleNamespace(**meta, snr_db=meta["snr"])
+        prepared = mix_row(row, Sources(*3 * [Path("/")]))
+        factor = meta["scale"] / np.abs(prepared.noisy).max()
+        n_as_loud += abs(factor - 1) < 1e-5
+        assert factor > 0.99999  # at full scale the prepared pair is lower
+        for signal, expected in ((noisy, prepared.noisy), (clean, prepared.clean)):
+            np.testing.assert_allclose(signal[0], factor * expected, atol=1e-6)
+    assert {"rir", "equaliser", "codec", "second_noise_path"} <= seen and n_as_loud > 5
 
 
 def test_gain_and_polarity_are_those_of_segments_and_change_no_other_draw(files):
