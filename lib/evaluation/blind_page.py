@@ -1,6 +1,9 @@
 """Blind tests as one HTML page each: all sounds have one loudness, and the page names no system.
 
-The key of a page is kept in `runs/blind`, see `blind_test.keep_key`.
+The key of a page is kept in `runs/blind`, see `blind_test.keep_key`. Each player has a file of its
+own, as long as the others of its screen. The sound in it begins 0 to 10 ms late and has its own
+dither (triangular, 1 LSB of 16 bits): X has not the bytes of A or B. Whoever decodes and subtracts
+them can still tell, as on any page that plays them.
 """
 
 import base64
@@ -23,6 +26,7 @@ LOUDNESS_LUFS = -23.0  # EBU R 128; lower for all sounds if one would clip
 MAX_PEAK = 0.99
 ANCHOR_HZ = 3500.0  # of the low-pass anchor, as in MUSHRA (ITU-R BS.1534-3)
 SECONDS = 6.0  # of each sound
+MAX_LATE_S = 0.01  # nobody hears when a sound began; the bytes of its file are others
 
 
 def abx_page(
@@ -53,10 +57,11 @@ def abx_page(
     choices = "".join(
         f'<button data-answer="{letter}">X is {letter.upper()}</button>' for letter in "ab"
     )
-    screens = []
+    screens, rng = [], np.random.default_rng([seed, 3])
     for trial in blind_test.abx_order(list(items), systems, n_repeats, seed):
         signals = sounds[trial["item_id"]]
-        players = [_player(signals[trial[x]], sample_rate, x.upper()) for x in "abx"]
+        files = _flac_files([signals[trial[x]] for x in "abx"], sample_rate, rng)
+        players = [_player(file, x.upper()) for file, x in zip(files, "abx", strict=True)]
         screens.append(_screen(players, choices))
     order = _order("abx", title, seed, items, systems) | {"n_repeats": n_repeats}
     return _page(title, order, screens)
@@ -88,12 +93,14 @@ def rating_page(
         # The anchor is bad in a known way: it shows whether a listener uses the whole scale.
         played[ANCHOR] = mix.low_pass(np.asarray(signals[REFERENCE]), ANCHOR_HZ)
         sounds[item_id] = match_loudness(played, sample_rate)
-    screens = []
+    screens, rng = [], np.random.default_rng([seed, 4])
     for screen in blind_test.rating_order(list(items), systems, seed):
         signals = sounds[screen["item_id"]]
-        players = [_player(signals[REFERENCE], sample_rate, "Reference")]
-        for i, (letter, name) in enumerate(zip(ascii_uppercase, screen["systems"], strict=False)):
-            players.append(_player(signals[name], sample_rate, letter, _slider(i, letter)))
+        names = [REFERENCE, *screen["systems"]]
+        reference, *files = _flac_files([signals[name] for name in names], sample_rate, rng)
+        players = [_player(reference, "Reference")]
+        for i, (letter, file) in enumerate(zip(ascii_uppercase, files, strict=False)):
+            players.append(_player(file, letter, _slider(i, letter)))
         screens.append(_screen(players, '<button data-answer="next">Next</button>'))
     return _page(title, _order("rating", title, seed, items, systems), screens)
 
@@ -145,12 +152,35 @@ def _screen(players: Sequence[str], choices: str) -> str:
     return f'<section hidden>{"".join(players)}<p class="choices">{choices}</p></section>'
 
 
-def _player(signal: np.ndarray, sample_rate: int, label: str, rating: str = "") -> str:
-    """A sound with its button, and what the listener rates it with."""
-    file = io.BytesIO()
-    # Lossless; the sound stands in the page itself, so that the page works anywhere.
-    soundfile.write(file, signal, sample_rate, format="FLAC", subtype="PCM_16")
-    source = f"data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"
+def _flac_files(
+    signals: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator
+) -> list[bytes]:
+    """Signals `[T]` as FLAC files, lossless but for their dither; all as long as the longest."""
+    contents, max_late = [], round(MAX_LATE_S * sample_rate)
+    for signal in signals:
+        n_late = int(rng.integers(max_late + 1))
+        late = np.pad(signal, (n_late, max_late - n_late))
+        dither = rng.random(len(late)) - rng.random(len(late))
+        samples = np.clip(np.round(late * 2**15 + dither), -(2**15), 2**15 - 1)
+        file = io.BytesIO()
+        soundfile.write(file, samples.astype(np.int16), sample_rate, format="FLAC")
+        contents.append(bytearray(file.getvalue()))
+    # The length would tell X. A block for an application, which players skip, fills the rest.
+    longest = max(map(len, contents))
+    files = []
+    for content in contents:
+        n_bytes = longest - len(content)
+        is_last, content[4] = content[4] & 0x80, content[4] & 0x7F
+        block = bytes([is_last | 2]) + (4 + n_bytes).to_bytes(3, "big") + b"fill"
+        # Behind `fLaC` and the first block, 4 bytes and 38.
+        files.append(bytes(content[:42]) + block + rng.bytes(n_bytes) + bytes(content[42:]))
+    return files
+
+
+def _player(file: bytes, label: str, rating: str = "") -> str:
+    """A FLAC file with its button, and what the listener rates it with."""
+    # The sound stands in the page itself, so that the page works anywhere.
+    source = f"data:audio/flac;base64,{base64.b64encode(file).decode()}"
     name = label if len(label) > 1 else "play"
     return (
         f'<div class="sound"><button class="play"><kbd>{label[0]}</kbd> {name}</button>'

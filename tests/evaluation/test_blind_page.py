@@ -3,12 +3,16 @@
 Whether they play and save answers is tested in `tests/test_browser.py`.
 """
 
+import base64
+import io
 import json
 import re
+from itertools import combinations
 
 import numpy as np
 import pyloudnorm
 import pytest
+import soundfile
 from evaluation.score_tables import Page
 from signals import RATE, voiced
 
@@ -52,6 +56,34 @@ def test_a_page_names_nothing_that_tells_its_order(pages, kind, n_screens, n_sou
     source = re.sub('base64,[^"]*', "", pages[kind])
     for name in (*PAIR, "clean", "anchor", "voice_7", "seed", "systems"):
         assert not re.search(rf"\b{name}\b", source), name
+
+
+def files_of(page: str) -> list[bytes]:
+    return [base64.b64decode(data) for data in re.findall('base64,([^"]*)', page)]
+
+
+@pytest.mark.parametrize("kind, n_files, n_pairs", [("abx", 6, 2), ("rating", 5, 1)])
+def test_two_players_of_one_sound_have_other_bytes_of_one_length(pages, kind, n_files, n_pairs):
+    """Else X, or the hidden reference, could be found without listening."""
+    files = files_of(pages[kind])
+    n_screens = n_files // 3 if kind == "abx" else 1
+    assert len({len(file) for file in files}) <= n_screens
+    # No stretch of 16 bytes of the sounds occurs in two files, wherever it begins.
+    stretches = [{file[i : i + 16] for i in range(len(file) // 2, len(file))} for file in files]
+    n_distinct, n_stretches = len(set().union(*stretches)), sum(map(len, stretches))
+    assert n_distinct == n_stretches
+    # The sounds are the same but for their dither (+-1 LSB, and half a step of rounding each).
+    sounds = [soundfile.read(io.BytesIO(file))[0] for file in files]
+    assert len(sounds) == n_files and {len(sound) for sound in sounds} == {RATE + 480}
+    starts = [np.flatnonzero(np.abs(sound) > 2**-14)[0] for sound in sounds]
+    cuts = [sound[n : n + RATE // 2] for sound, n in zip(sounds, starts, strict=True)]
+    distances = [least_distance(a, b) * 2**15 for a, b in combinations(cuts, 2)]
+    assert sum(distance <= 3 for distance in distances) >= n_pairs
+
+
+def least_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of two sounds whose starts are known to a few samples."""
+    return min(np.abs(a[100:-100] - np.roll(b, lag)[100:-100]).max() for lag in range(-99, 100))
 
 
 @pytest.mark.parametrize("kind", ["abx", "rating"])
