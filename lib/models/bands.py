@@ -101,8 +101,8 @@ class Bands(nn.Module):
         output, others = self.outputs(heard, fine, others)
         with torch.autocast(inputs.device.type, enabled=False):
             limited = self.max_gain_db * torch.tanh(output / self.max_gain_db)
-            gains_db = gate * F.relu(limited) - F.relu(-limited)  # [B, 1, frames, 481]
-            gains_db = self.in_use(gains_db, power[:, :1])
+            gains_db = self.in_use(limited, power[:, :1])  # [B, 1, frames, 481]
+            gains_db = gate * F.relu(gains_db) - F.relu(-gains_db)
             gains = torch.exp(gains_db * (math.log(10) / 20))
             restored, overlap = synthesis(
                 real[:, :1] * gains, imag[:, :1] * gains, overlap, self.window

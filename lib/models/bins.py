@@ -17,8 +17,7 @@ from lib.models.causal import CausalConv2d, State
 SIZES = {"base": (16, 256)}  # channels of the convolutions, units of the GRUs
 MAX_GAIN_DB = 12.0  # of a bin, up or down
 DILATIONS = (1, 2, 4)  # of the layers, over frames and over bins
-# In use, beside what a training makes of them: differences within a band, and gains of bands.
-SHARPNESS, BAND_SHARE = 3.0, 0.4
+BAND_SHARE = 0.4  # of the gains of bands that is applied in use
 
 
 class Bins(Bands):
@@ -27,14 +26,12 @@ class Bins(Bands):
     The gain of its band comes from GRUs as in `Bands`. Up to 12 kHz convolutions over bins add to
     it; they span nine frames and 23 bins. Above that the ear hears bands.
 
-    In use, differences within a band count three times, and the gain of the band 0.4 times. A
-    network that is unsure learns what lies in the middle of all that may be right, where harmonics
-    stand out too little. Speech codecs have a post-filter for the same reason. Both numbers were
-    chosen by judges on voices that the training had not heard.
+    In use, differences within a band count whole, and the gain of the band 0.4 times: it lifts what
+    is left of the noise together with speech. The number was chosen by judges on voices that a
+    training had not heard.
 
     Args: those of `Bands`; `channels` are those of the convolutions, too.
-        sharpens: apply these numbers. The network that learns does not, or it would learn to make
-            up for them.
+        learning: the gains of bands count whole. The network that learns would make up for less.
 
     Shape: as `Bands`.
     """
@@ -47,11 +44,11 @@ class Bins(Bands):
         condition_on_noisy: bool = True,
         hidden: int = 256,
         gate_pauses: bool = True,
-        sharpens: bool = True,
+        learning: bool = False,
     ):
         super().__init__(channels, condition_on_noisy, hidden, gate_pauses)
-        self.arguments = (*self.arguments, sharpens)
-        self.sharpens = sharpens
+        self.arguments = (*self.arguments, learning)
+        self.learning = learning
         self.context = nn.Linear(2 * hidden, N_ERB * channels)
         # Of both signals the levels, and how much DeepFilterNet3 took away.
         self.first = CausalConv2d(2 * self.n_inputs - 1, channels, 2, 5)
@@ -84,12 +81,10 @@ class Bins(Bands):
         return of_bands + F.pad(detail, (0, N_BINS - N_FINE)), contexts
 
     def in_use(self, gains_db: Tensor, power: Tensor) -> Tensor:
-        """Sharper within bands and milder between them, unless the network is to learn."""
-        if not self.sharpens:
+        """Milder between bands, unless the network is learning."""
+        if self.learning:
             return gains_db
-        of_bands = self._of_bands(gains_db, power)
-        sharper = MAX_GAIN_DB * torch.tanh(SHARPNESS * (gains_db - of_bands) / MAX_GAIN_DB)
-        return sharper - self._of_bands(sharper, power) + BAND_SHARE * of_bands
+        return gains_db - (1 - BAND_SHARE) * self._of_bands(gains_db, power)
 
     def _of_bands(self, gains_db: Tensor, power: Tensor) -> Tensor:
         """By how much gains change the level of each bin's band, in dB."""

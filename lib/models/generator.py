@@ -20,7 +20,7 @@ from lib.models.waveform import Waveform
 ARCHITECTURES = {"bins": Bins, "bands": Bands, "spectral": Spectral, "waveform": Waveform}
 # Which further parameters an architecture has.
 OPTIONS = {
-    "bins": ("gate_pauses", "sharpens"),
+    "bins": ("gate_pauses", "learning"),
     "bands": ("gate_pauses",),
     "spectral": ("mask_noisy", "gate_pauses"),
     "waveform": (),
@@ -54,7 +54,7 @@ def make_generator(
     condition_on_noisy: bool = True,
     mask_noisy: bool = False,
     gate_pauses: bool = True,
-    sharpens: bool = True,
+    learning: bool = False,
 ) -> nn.Module:
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
@@ -65,21 +65,21 @@ def make_generator(
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
         mask_noisy: of `spectral`: mix the noisy recording into the output, too.
         gate_pauses: of all but `waveform`: make nothing louder where nobody speaks.
-        sharpens: of `bins`: apply what is only for use; off in the network that learns.
+        learning: of `bins`: the network that learns, whose gains are not yet made milder.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs
     (480, 480, 2)
     """
-    options = {"mask_noisy": mask_noisy, "gate_pauses": gate_pauses, "sharpens": sharpens}
+    options = {"mask_noisy": mask_noisy, "gate_pauses": gate_pauses, "learning": learning}
     chosen = {name: options[name] for name in OPTIONS[architecture]}
     return ARCHITECTURES[architecture](channels, condition_on_noisy, hidden, **chosen)
 
 
-def build_generator(p: GeneratorParameters, sharpens: bool = True) -> nn.Module:
+def build_generator(p: GeneratorParameters, learning: bool = False) -> nn.Module:
     """A new generator as the parameters of a training describe it."""
     given = {name: getattr(p, name) for name in GENERATOR_PARAMETERS}
-    return make_generator(**given, sharpens=sharpens)
+    return make_generator(**given, learning=learning)
 
 
 def restore_aligned(generator: nn.Module, inputs: Tensor) -> Tensor:

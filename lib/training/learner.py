@@ -72,7 +72,7 @@ class Learner:
         self.device = device
         # This layout is a few percent faster on CPUs.
         layout = {"device": device, "memory_format": torch.channels_last}
-        self.generator = build_generator(p, sharpens=False).to(**layout)
+        self.generator = build_generator(p, learning=True).to(**layout)
         self.discriminators = Discriminators(
             p.discriminators, p.discriminator_size, hear_enhanced=p.condition_discriminators
         ).to(device)

@@ -5,7 +5,7 @@ import torch
 from models.networks import small_generator
 
 from lib.deepfilter.grid import band_matrix
-from lib.models.bins import BAND_SHARE, MAX_GAIN_DB, SHARPNESS
+from lib.models.bins import BAND_SHARE, MAX_GAIN_DB
 from lib.models.generator import restore_aligned
 
 
@@ -25,7 +25,7 @@ def gain_db(network, bin_number: int) -> float:
 @pytest.mark.parametrize("given_db, expected_db", [(3.0, 3.0), (-3.0, -3.0), (200.0, MAX_GAIN_DB)])
 @torch.no_grad()
 def test_bins_get_their_gain_up_to_12_khz_and_12_db(given_db, expected_db):
-    network = small_generator("bins", gate_pauses=False, sharpens=False)
+    network = small_generator("bins", gate_pauses=False, learning=True)
     for layer in (network.head, network.detail):
         layer.weight.zero_()
     network.detail.bias.fill_(given_db)
@@ -36,12 +36,12 @@ def test_bins_get_their_gain_up_to_12_khz_and_12_db(given_db, expected_db):
     assert gain_db(network, 260) == pytest.approx(0.0, abs=0.01)
 
 
-def hears_levels(sharpens: bool):
+def hears_levels(learning: bool):
     """A network whose gain of a bin follows the level of that bin of enhanced alone, below 12 kHz.
 
     The first layer passes on the level, SiLU bends it, and the last one doubles it: dB.
     """
-    network = small_generator("bins", gate_pauses=False, sharpens=sharpens)
+    network = small_generator("bins", gate_pauses=False, learning=learning)
     with torch.no_grad():
         for weight in network.parameters():
             weight.zero_()
@@ -66,17 +66,33 @@ def harmonic_and_gap(network) -> tuple[float, float]:
 
 @torch.no_grad()
 def test_a_harmonic_gets_another_gain_than_the_gap_beside_it():
-    harmonic, gap = harmonic_and_gap(hears_levels(sharpens=False))
+    harmonic, gap = harmonic_and_gap(hears_levels(learning=True))
     # Levels of -20 and -80 dB re a full-scale sine are 1.67 and -0.33 for the network.
     expected = [2 * level * torch.tensor(level).sigmoid().item() for level in (5 / 3, -1 / 3)]
     assert [harmonic, gap] == pytest.approx(expected, abs=0.2)
 
 
 @torch.no_grad()
-def test_in_use_differences_within_a_band_count_three_times_and_the_band_less():
-    harmonic, gap = harmonic_and_gap(hears_levels(sharpens=False))
-    sharper, deeper = harmonic_and_gap(hears_levels(sharpens=True))
+def test_in_use_differences_within_a_band_count_whole_and_the_band_less():
+    harmonic, gap = harmonic_and_gap(hears_levels(learning=True))
+    milder, gap_in_use = harmonic_and_gap(hears_levels(learning=False))
     # The harmonic holds the band's level, so that all of its gain is the band's.
-    assert sharper == pytest.approx(BAND_SHARE * harmonic, abs=0.2)
-    # Three times as deep, as far as 12 dB allow.
-    assert deeper - sharper == pytest.approx(SHARPNESS * (gap - harmonic), rel=0.2)
+    assert milder == pytest.approx(BAND_SHARE * harmonic, abs=0.2)
+    assert gap_in_use - milder == pytest.approx(gap - harmonic, abs=0.2)
+
+
+@torch.no_grad()
+def test_in_a_pause_no_bin_gets_louder_however_the_gain_of_its_band_is_made_milder():
+    """A loud second, then the same two sines 60 dB softer."""
+    network = hears_levels(learning=False)
+    gated = small_generator("bins", gate_pauses=True)
+    gated.load_state_dict(network.state_dict())
+    loud = sine(50) + 0.1 * sine(52)
+    x = torch.cat([loud, 1e-3 * loud], dim=2)
+    y = restore_aligned(gated, x)
+    pause = slice(60_000, 90_000 - 240)
+    window = torch.hann_window(29_760)
+    before, after = (torch.fft.rfft(z[0, 0, pause] * window).abs() for z in (x, y))
+    for bin_number in (50, 52):
+        at = 31 * bin_number  # 31 periods of the grid
+        assert after[at] <= 1.002 * before[at]
