@@ -48,7 +48,8 @@ def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job
         noisy: the noisy originals of sources that are enhanced already, in the same tree.
 
     Raises:
-        ValueError: there is no audio file, or one path is a file and another is a folder.
+        ValueError: there is no audio file, one path is a file and another is a folder, or a target
+            is one of the recordings that are read.
     """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
@@ -73,8 +74,8 @@ def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job
     todo = [
         Job(source / name, target / name, noisy and noisy / name, resumes=True) for name in names
     ]
-    # Where the source lies inside the target.
-    recordings = {_real(path) for path in paths}
+    # Where the source lies inside the target, or the target is the folder of the noisy originals.
+    recordings = {_real(path) for job in todo for path in _read_by(job)}
     if lost := [job for job in todo if _real(job.target) in recordings]:
         raise ValueError(f"{lost[0].target}: is one of the recordings; name another folder")
     return todo
@@ -85,15 +86,16 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
 
     Raises:
         AudioError: a file is no audio, or the source holds no samples.
-        ValueError: the target is the source, exists or has a format that cannot be written, or
-            `noisy` differs from the source in rate, channels or length.
+        ValueError: the target is the source or its noisy original, exists or has a format that
+            cannot be written, or `noisy` differs from the source in rate, channels or length.
     """
     info = files.info(job.source, whole=True)
     if not info.n_samples:
         raise files.AudioError(f"{job.source}: holds no samples")
     # Not even with `overwrite`: the recording would be lost.
-    if _real(job.source) == _real(job.target):
-        raise ValueError(f"{job.target}: is the source itself; name another target")
+    if _real(job.target) in map(_real, _read_by(job)):
+        which = "source" if _real(job.target) == _real(job.source) else "noisy original"
+        raise ValueError(f"{job.target}: is the {which} itself; name another target")
     if job.target.is_dir():
         raise ValueError(f"{job.target}: is a folder")
     if job.target.exists() and not overwrite and not is_done(job, info):
@@ -187,6 +189,11 @@ def report(outcomes: Sequence[Outcome]) -> str:
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
     earlier = f"; already there: {n_existed}" if n_existed else ""
     return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}{earlier}"])
+
+
+def _read_by(job: Job) -> list[Path]:
+    """The recordings that a job reads."""
+    return [job.source, job.noisy] if job.noisy else [job.source]
 
 
 def _size(info: files.Info) -> tuple[int, int, int]:

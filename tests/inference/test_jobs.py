@@ -53,6 +53,24 @@ def test_a_target_that_is_another_recording_is_refused(folder):
         jobs.find_jobs(folder / "in", folder)
 
 
+def test_a_target_that_is_a_noisy_original_is_refused(folder):
+    """It took the originals for targets that an earlier run had written, or replaced them."""
+    enhanced, noisy = folder / "in", folder / "noisy"
+    for name in ("a/one.wav", "two.flac"):
+        write(noisy / name, voiced(0.1, 1))
+    (folder / "link").symlink_to(noisy)
+    for target in (noisy, folder / "link"):
+        with pytest.raises(ValueError, match=r"a/one\.wav: is one of the recordings"):
+            jobs.find_jobs(enhanced, target, noisy)
+    [single] = jobs.find_jobs(enhanced / "two.flac", noisy, noisy / "two.flac")
+    for job in (
+        single,
+        Job(enhanced / "a/one.wav", folder / "link/a/one.wav", noisy / "a/one.wav"),
+    ):
+        with pytest.raises(ValueError, match="is the noisy original itself; name another target"):
+            jobs.check_job(job, overwrite=True)
+
+
 def test_links_count_and_one_to_nothing_is_named(folder):
     (folder / "in" / "linked").symlink_to("a")
     (folder / "in" / "a" / "loop").symlink_to("..")
