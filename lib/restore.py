@@ -65,23 +65,29 @@ def parse_arguments() -> argparse.Namespace:
     devices = ("auto", "cpu", "cuda")
     add("--device", default="auto", choices=devices, help="where the restorer runs")
     add("--stream", action="store_true", help="raw samples at 48 kHz from stdin to stdout")
-    add("--encoding", default="s16", choices=sorted(ENCODINGS), help="of --stream (default: s16)")
-    add("--channels", type=int, default=1, help="of --stream, interleaved (default: 1)")
+    add("--encoding", choices=sorted(ENCODINGS), help="of --stream (default: s16)")
+    add("--channels", type=int, help="of --stream, interleaved (default: 1)")
     add("--export", type=Path, help="write the restorer as an ONNX model of one hop")
     arguments = parser.parse_args()
 
-    # One task in a call.
-    chosen = [arguments.stream, arguments.export is not None, arguments.target is not None]
-    if sum(chosen) != 1:
+    # One task in a call. A source beside another task would be left alone in silence, and a stream
+    # would wait for standard input.
+    chosen = [arguments.stream, arguments.export is not None, arguments.source is not None]
+    if sum(chosen) != 1 or (arguments.source is None) != (arguments.target is None):
         parser.error("expected either a source and a target, or --stream, or --export PATH")
     try:
         check_options(arguments.mix, arguments.already_enhanced, bool(arguments.noisy))
     except ValueError as error:
         parser.error(f"--{error}".replace("_", "-"))
-    if arguments.channels < 1:
+    for name in ("encoding", "channels"):
+        if getattr(arguments, name) is not None and not arguments.stream:
+            parser.error(f"--{name} goes with --stream: files keep their own")
+    if arguments.channels is not None and arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and arguments.stream:
         parser.error("--noisy goes with files, and not with --stream")
+    if arguments.export and arguments.export.is_dir():
+        parser.error(f"{arguments.export}: is a folder, expected a file, like restorer.onnx")
     # Refused now: the export itself replaces a file without asking.
     if arguments.export and arguments.export.exists() and not arguments.overwrite:
         parser.error(f"{arguments.export}: exists; --overwrite replaces it")
@@ -94,11 +100,17 @@ def restore_stream(restorer: Restorer, arguments: argparse.Namespace) -> None:
     # 48 samples are a millisecond.
     delay = restorer.stream(already_enhanced=already_enhanced).delay
     _remark(f"{delay / 48:.1f} ms late")
-    n_broken = stream_pcm(
-        restorer, arguments.encoding, arguments.channels, arguments.mix, already_enhanced
+    encoding, channels = arguments.encoding or "s16", arguments.channels or 1
+    n_broken, n_bytes_left = stream_pcm(
+        restorer, encoding, channels, arguments.mix, already_enhanced
     )
     if n_broken:
         _remark(f"{n_broken} samples were NaN or infinite: silence stands in for them")
+    if n_bytes_left:
+        _remark(
+            f"the last {n_bytes_left} bytes are left out: less than a sample of"
+            f" {channels} channels in {encoding}; are --encoding and --channels right?"
+        )
 
 
 def _remark(text: str) -> None:

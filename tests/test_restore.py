@@ -56,6 +56,12 @@ def test_the_notebook_restores_a_single_file_into_its_folder(tmp_path):
         (["one.wav", "x.wav", "--noisy", "one.wav"], 2, "noisy goes with already-enhanced"),
         (["--stream", "--channels", "0"], 2, "--channels 0: expected at least 1"),
         (["--export", "one.wav"], 2, "one.wav: exists; --overwrite replaces it"),
+        (["--export", ".", "--overwrite"], 2, ".: is a folder, expected a file"),
+        # Words that would have no effect.
+        (["one.wav", "--stream"], 2, "expected either a source and a target"),
+        (["one.wav", "--export", "x.onnx"], 2, "expected either a source and a target"),
+        (["one.wav", "x.wav", "--channels", "2"], 2, "--channels goes with --stream"),
+        (["one.wav", "x.wav", "--encoding", "f32"], 2, "--encoding goes with --stream"),
         (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),
     ],
 )
@@ -72,8 +78,9 @@ def test_the_status_tells_how_it_went(tmp_path, monkeypatch, capsys, words, stat
 
 def test_raw_samples_of_two_channels_stream_through_the_command():
     samples = np.rint(3 * voiced(1.0, 0)[:, None] * [2**15, 2**14]).astype("<i2")
-    done = command("--stream", "--channels", 2, input=samples.tobytes())
+    done = command("--stream", "--channels", 2, input=samples.tobytes() + b"odd")
     assert done.returncode == 0 and b"50.0 ms late" in done.stderr
+    assert b"the last 3 bytes are left out" in done.stderr
     restorer = Restorer.load()
     delay = restorer.stream().delay
     streamed = np.frombuffer(done.stdout, "<i2").reshape(-1, 2) / 2**15

@@ -22,7 +22,7 @@ def stream_pcm(
     channels: int,
     mix: float = 1.0,
     already_enhanced: bool = False,
-) -> int:
+) -> tuple[int, int]:
     """Restore interleaved samples at 48 kHz until the input ends; the output is `delay` late.
 
     A sample that is NaN or infinite becomes silence: the stream goes on.
@@ -32,7 +32,8 @@ def stream_pcm(
         mix: share of restored in the output, 0 to 1; the rest is the input.
         already_enhanced: the input has been through DeepFilterNet3.
 
-    Returns: the number of samples that were NaN or infinite.
+    Returns: the number of samples that were NaN or infinite, and of bytes at the end that are
+        less than a frame (one sample of each channel): they are left out.
 
     Raises:
         ValueError: standard input or output is closed.
@@ -58,7 +59,7 @@ def stream_pcm(
         pairs = zip(streams, signals, strict=True)
         _write([stream.push(signal) for stream, signal in pairs], encoding)
     _write([stream.flush() for stream in streams], encoding)
-    return n_broken
+    return n_broken, len(rest)
 
 
 def _write(channels: list[np.ndarray], encoding: str) -> None:

@@ -12,13 +12,15 @@ from lib.inference.pcm import stream_pcm
 from lib.inference.restorer import Restorer
 
 
-def streamed(monkeypatch, data: bytes, encoding: str, n_broken: int = 0, **options) -> bytes:
+def streamed(
+    monkeypatch, data: bytes, encoding: str, n_broken: int = 0, n_left: int = 0, **options
+) -> bytes:
     """The bytes on standard output for these bytes on standard input."""
     output = io.BytesIO()
     buffer = io.BufferedReader(io.BytesIO(data))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=buffer))
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
-    assert stream_pcm(Restorer.load(), encoding, **options) == n_broken
+    assert stream_pcm(Restorer.load(), encoding, **options) == (n_broken, n_left)
     return output.getvalue()
 
 
@@ -26,7 +28,7 @@ def streamed(monkeypatch, data: bytes, encoding: str, n_broken: int = 0, **optio
 def test_a_stream_equals_offline_in_every_encoding(monkeypatch, encoding, kind, full_scale):
     signal = (3 * voiced(0.5, 0) * full_scale).astype(kind)
     half_a_sample = b"x"
-    output = streamed(monkeypatch, signal.tobytes() + half_a_sample, encoding, channels=1)
+    output = streamed(monkeypatch, signal.tobytes() + half_a_sample, encoding, n_left=1, channels=1)
     samples = np.frombuffer(output, kind).astype(np.float64) / full_scale
     restorer = Restorer.load()
     expected = restorer(signal.astype(np.float32) / full_scale)
