@@ -27,6 +27,8 @@ def main() -> None:
         "--dask-address", default="", help="of a Dask cluster that executes the points instead"
     )
     arguments = parser.parse_args()
+    if arguments.n_processes < 1:
+        parser.error(f"--n-processes {arguments.n_processes}: expected at least 1")
     try:
         table = run_sweep(arguments.file, arguments.n_processes, arguments.dask_address)
     except (OSError, ValueError) as error:  # ParameterError is one

@@ -5,6 +5,7 @@ torchrun --nproc-per-node 2 -m lib.train -p epochs 8
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,8 @@ import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import errors
 
 from lib import RUNS
-from lib.config.base import build
-from lib.config.plain_yaml import read_yaml
+from lib.config.base import ParameterError, build
+from lib.config.plain_yaml import read_named_values
 from lib.config.prepare import Prepare
 from lib.config.train import Train
 from lib.corpus import manifest
@@ -54,7 +55,10 @@ def main(words: list[str] | None = None) -> None:
 
 
 def typed_values(words: list[str] | None) -> dict[str, Any]:
-    """Parameters from the command line by name: those of the files, then single ones."""
+    """Parameters from the command line by name: those of the files, then single ones.
+
+    Words or a file that are not understood end the program with status 2.
+    """
     parser = argparse.ArgumentParser(
         "python -m lib.train", description=__doc__.partition("\n\n")[0]
     )
@@ -64,8 +68,10 @@ def typed_values(words: list[str] | None) -> dict[str, Any]:
     typed = parser.parse_args(words)
     values = {}
     for file in typed.f:
-        # An empty file is None in YAML.
-        values |= read_yaml(Path(file).read_text()) or {}
+        try:
+            values |= read_named_values(Path(file))
+        except ValueError as error:
+            parser.error(f"-f {file}: {error}")
     # Single values stay text: the parameters' model gives them their types.
     return values | dict(typed.p)
 
@@ -104,4 +110,8 @@ def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ParameterError, FileNotFoundError) as refused:
+        # The message is meant for the user: a parameter, or a corpus that is not prepared yet.
+        sys.exit(str(refused))

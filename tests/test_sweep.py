@@ -17,6 +17,11 @@ def test_a_file_that_makes_no_sense_ends_with_its_name_and_the_reason(monkeypatc
     (tmp_path / "a.yaml").write_text("notebook: train\ngrid: {warm_up_steps: [1]}\n")
     with pytest.raises(SystemExit, match=r"a\.yaml: warm_up_steps: is called warmup_steps now"):
         call(monkeypatch, tmp_path / "a.yaml")
+    (tmp_path / "a.yaml").write_text("notebook: [")
+    with pytest.raises(SystemExit, match=r"a\.yaml: is no YAML"):
+        call(monkeypatch, tmp_path / "a.yaml")
+    with pytest.raises(SystemExit, match="2"):
+        call(monkeypatch, tmp_path / "a.yaml", "--n-processes", "0")
 
 
 def test_failed_points_are_counted_and_decide_the_exit_status(monkeypatch, capsys):

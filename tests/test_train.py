@@ -3,6 +3,9 @@
 `tests/training/test_train_command.py` runs it as a process.
 """
 
+import runpy
+import sys
+
 import pytest
 
 from lib.train import failure_recorded, typed_values
@@ -35,3 +38,22 @@ def test_an_error_closes_the_run_and_is_raised_again():
     with pytest.raises(ValueError, match="no run"), failure_recorded(None):
         raise ValueError("no run")
     assert [type(error) for error in errors] == [KeyboardInterrupt]
+
+
+def test_a_file_that_is_not_understood_is_named(tmp_path, capsys):
+    (tmp_path / "list.yaml").write_text("- epochs\n")
+    for name, reason in (("list.yaml", "holds a list alone"), ("none.yaml", "No such file")):
+        with pytest.raises(SystemExit, match="2"):
+            typed_values(["-f", str(tmp_path / name)])
+        assert f"-f {tmp_path / name}: {reason}" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_refused_parameter_and_a_missing_corpus_end_with_their_message_alone(monkeypatch):
+    for words, message in (
+        (["-p", "epoch", "2"], "^epoch: no such parameter of train, did you mean epochs?"),
+        (["-p", "corpus", "mine"], "mine/manifest.csv is missing: prepare this corpus first"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["train", *words])
+        with pytest.raises(SystemExit, match=message):
+            runpy.run_module("lib.train", run_name="__main__")

@@ -71,7 +71,8 @@ def build(model: type[Model], given: dict[str, Any]) -> Model:
             do not go together.
     """
     # All problems stand in one error, so that a user can correct them together.
-    problems = [unknown_name(model, name) for name in given if name not in model.model_fields]
+    # YAML has names that are numbers.
+    problems = [unknown_name(model, str(name)) for name in given if name not in model.model_fields]
     # Without the unknown names, which pydantic would report again in its own words.
     known = {name: value for name, value in given.items() if name in model.model_fields}
     try:

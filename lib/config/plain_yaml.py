@@ -5,6 +5,7 @@ noises, corpora and runs may have such names.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -36,6 +37,31 @@ def read_yaml(text: str) -> Any:
     [170, -5, 0.5, True, None, '1e-4']
     """
     return yaml.load(text, Loader=_Loader)
+
+
+def read_named_values(path: Path) -> dict[str, Any]:
+    """The names and values in a file of parameters; none in an empty one.
+
+    Raises:
+        ValueError: it cannot be read, is no YAML, or holds anything but names with their values.
+            The message does not name the file, as the caller has it as it was typed.
+    """
+    try:
+        values = read_yaml(path.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    except UnicodeDecodeError:
+        raise ValueError("is no text in UTF-8, expected YAML: lines like `epochs: 2`") from None
+    except yaml.YAMLError as error:
+        # Its lines name a place in the text.
+        raise ValueError(f"is no YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        found = f"a {'list' if isinstance(values, list) else 'value'} alone"
+        raise ValueError(f"holds {found}, expected names and values: lines like `epochs: 2`")
+    # A name such as 3 is a wrong one, and is refused as such.
+    return {str(name): value for name, value in values.items()}
 
 
 def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float | str:

@@ -23,7 +23,7 @@ def sweep_points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
             `{min, max, log: true}`.
 
     Raises:
-        ValueError: a section is unknown or missing, or a list or range is malformed.
+        ValueError: a section is unknown, missing or malformed, or a list or range is.
         ParameterError: the notebook's model refuses a point.
 
     >>> sweep_points({"notebook": "train", "fixed": {"epochs": 2}, "grid": {"seed": [0, 1]}})
@@ -37,7 +37,11 @@ def sweep_points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
         raise ValueError(f"{', '.join(unknown)}: expected notebook, fixed, and grid or random")
     if ("grid" in sweep) == ("random" in sweep):
         raise ValueError("expected either grid or random")
-    if sweep.get("notebook") not in MODELS:
+    for section in set(sweep) & {"fixed", "grid", "random"}:
+        if not isinstance(sweep[section], dict):
+            raise ValueError(f"{section} = {sweep[section]!r}: expected names and values")
+    # A list has no hash, so it is asked for its type before the dict is.
+    if not isinstance(sweep.get("notebook"), str) or sweep["notebook"] not in MODELS:
         raise ValueError(
             f"notebook = {sweep.get('notebook')!r}: expected one of {', '.join(MODELS)}"
         )
@@ -62,11 +66,17 @@ def _grid(lists: dict[str, list]) -> list[dict[str, Any]]:
 def _random(section: dict[str, Any]) -> list[dict[str, Any]]:
     ranges = {name: value for name, value in section.items() if name not in ("n", "seed")}
     # A sweep that goes on must draw the same points again.
-    rng = np.random.default_rng(int(section.get("seed", 0)))
+    rng = np.random.default_rng(_count("seed", section.get("seed", 0), 0))
+    n_points = _count("n", section.get("n"), 1)
     return [
-        {name: _draw(name, value, rng) for name, value in ranges.items()}
-        for _ in range(int(section["n"]))
+        {name: _draw(name, value, rng) for name, value in ranges.items()} for _ in range(n_points)
     ]
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"random: {name} = {value!r}, expected a whole number from {least} on")
+    return value
 
 
 def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from lib import REPO, RUNS
-from lib.config.plain_yaml import read_yaml
+from lib.config.plain_yaml import read_named_values
 from lib.config.search import sweep_points
 from lib.runtime.parallel import each
 from lib.runtime.progress import echo
@@ -43,7 +43,7 @@ def run_sweep(path: Path, n_processes: int = 1, dask_address: str = "") -> pd.Da
     Returns:
         A row for each point: point, run, status, its parameters, its best scores.
     """
-    sweep = read_yaml(path.read_text())
+    sweep = read_named_values(path)
     points, notebook, fixed = sweep_points(sweep), sweep["notebook"], sweep.get("fixed", {})
     parent = _parent_run(path, sweep)
     heartbeat.begin(parent)

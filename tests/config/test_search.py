@@ -64,6 +64,16 @@ def test_numbers_may_be_written_as_text_and_names_stay_text():
             {"notebook": "train", "random": {"n": 1, "lr": {"least": 1}}},
             "random: lr = .*expected a list, or min and max",
         ),
+        ({}, "either grid or random"),
+        ({"notebook": ["train"], "grid": {"seed": [0]}}, "'train'.: expected one of prepare"),
+        ({"notebook": "train", "grid": [1]}, "grid = .1.: expected names and values"),
+        ({"notebook": "train", "grid": None}, "grid = None: expected names and values"),
+        ({"notebook": "train", "fixed": 3, "grid": {"seed": [0]}}, "fixed = 3: expected names"),
+        ({"notebook": "train", "grid": {3: [0]}}, "3: no such parameter of train"),
+        ({"notebook": "train", "random": {"lr": [0.1]}}, "random: n = None, expected a whole"),
+        ({"notebook": "train", "random": {"n": "two"}}, "random: n = 'two', expected a whole"),
+        ({"notebook": "train", "random": {"n": 0}}, "random: n = 0, expected a whole number from"),
+        ({"notebook": "train", "random": {"n": 1, "seed": -1}}, "random: seed = -1, expected"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_work(sweep, message):
