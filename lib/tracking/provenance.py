@@ -6,6 +6,7 @@ import platform
 import socket
 import subprocess
 from importlib import metadata
+from pathlib import Path
 
 import psutil
 
@@ -21,8 +22,9 @@ PACKAGES = (
 PARENT_RUN_VARIABLE = "RETIMBRE_PARENT_RUN"
 SWEEP_POINT_VARIABLE = "RETIMBRE_SWEEP_POINT"
 RUN_NAME_VARIABLE = "RETIMBRE_RUN_NAME"
-# s; two readings of one process's start time may differ a little
+# s; of runs of before, which told the time of the start: it moves when the clock is set
 MAX_START_DIFFERENCE = 2.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def run_tags(name: str, notebook: Notebook) -> dict[str, str]:
@@ -63,11 +65,10 @@ def code_sha256(name: str) -> str:
 
 def process_tags() -> dict[str, str]:
     """Tags that name this process, for `is_alive`."""
-    created = psutil.Process().create_time()
     return {
         "host": socket.gethostname(),
         "pid": str(os.getpid()),
-        "process_created": str(created),
+        "process_start": _start(os.getpid()),
         heartbeat.TAG: heartbeat.now(),
     }
 
@@ -78,7 +79,7 @@ def is_alive(tags: dict[str, str]) -> bool:
     A process of another machine cannot be seen from here: the last sign of life of its run decides.
     Runs of before gave none; they count as alive.
 
-    >>> is_alive(process_tags()), is_alive(process_tags() | {"process_created": "0"})
+    >>> is_alive(process_tags()), is_alive(process_tags() | {"process_start": "0"})
     (True, False)
     >>> elsewhere = process_tags() | {"host": "elsewhere"}
     >>> is_alive(elsewhere), is_alive(elsewhere | {"heartbeat": "0"})
@@ -90,11 +91,29 @@ def is_alive(tags: dict[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags["pid"]))
         # A later process may have the same number.
-        difference = abs(process.create_time() - float(tags["process_created"]))
+        if "process_start" in tags:
+            is_same = tags["process_start"] == _start(process.pid)
+        else:
+            difference = abs(process.create_time() - float(tags["process_created"]))
+            is_same = difference < MAX_START_DIFFERENCE
         # A zombie has ended, but its parent has not asked for its exit status yet.
-        return difference < MAX_START_DIFFERENCE and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, OSError):
         return False
+
+
+def _start(pid: int) -> str:
+    """When a process started: which boot of the machine, and clock ticks since then.
+
+    The time of day would be another one after each setting of the clock, and a process that works
+    would count as dead.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    # The name of the program, in brackets, may hold blanks; the 22nd field is the start.
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return f"{BOOT_ID.read_text().strip()} {fields[19]}"
 
 
 def process_text(tags: dict[str, str]) -> str:

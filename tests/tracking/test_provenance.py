@@ -1,9 +1,11 @@
 """Where a run comes from."""
 
 import json
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 
@@ -39,8 +41,31 @@ def test_a_process_is_alive_until_it_has_ended():
 def test_another_process_with_the_same_number_is_another_process():
     tags = provenance.process_tags()
     assert provenance.is_alive(tags)
-    later = {"process_created": str(float(tags["process_created"]) + 60)}
-    assert not provenance.is_alive(tags | later)
+    boot, ticks = tags["process_start"].split()
+    for other in (f"{boot} {int(ticks) + 1}", f"before-{boot} {ticks}"):
+        assert not provenance.is_alive(tags | {"process_start": other})
+
+
+def test_a_process_lives_on_when_the_clock_is_set(tmp_path, monkeypatch):
+    """A clock that was set by 2 s made every run at work a dead one, which could be resumed."""
+    tags = provenance.process_tags()
+    created = psutil.Process().create_time()
+    # Linux keeps the time since boot, and moves the time of the boot.
+    stat = Path("/proc/stat").read_text()
+    [boot] = re.findall(r"^btime (\d+)$", stat, re.MULTILINE)
+    (tmp_path / "stat").write_text(stat.replace(f"btime {boot}", f"btime {int(boot) + 3600}"))
+    (tmp_path / tags["pid"]).symlink_to(f"/proc/{tags['pid']}")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert abs(psutil.Process().create_time() - created - 3600) < 2
+    assert provenance.is_alive(tags)
+
+
+def test_a_run_of_before_told_the_time_of_its_start():
+    tags = provenance.process_tags()
+    del tags["process_start"]
+    created = psutil.Process().create_time()
+    for time_s, alive in ((created, True), (created + 60, False)):
+        assert provenance.is_alive(tags | {"process_created": str(time_s)}) == alive
 
 
 def test_the_last_sign_of_life_decides_about_a_process_that_cannot_be_seen():
