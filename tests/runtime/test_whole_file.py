@@ -1,12 +1,15 @@
 """A file appears whole or not at all, and the reason is told."""
 
 import errno
+import fcntl
+import os
 import threading
+from pathlib import Path
 
 import pytest
 from signals import file_size_limit
 
-from lib.runtime.whole_file import whole_file
+from lib.runtime.whole_file import remove_abandoned, whole_file
 
 
 def test_a_file_appears_when_all_is_written(tmp_path):
@@ -67,3 +70,35 @@ def test_a_name_may_be_as_long_as_names_can_be(tmp_path):
     with whole_file(path) as file:
         file.write(b"1")
     assert path.read_bytes() == b"1"
+
+
+def test_an_error_names_the_file_and_not_its_hidden_part(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "folder").mkdir()
+    for path, kind, reason in (
+        (tmp_path / "file" / "a", NotADirectoryError, f"{tmp_path / 'file'} is a file"),
+        (tmp_path / "file" / "b" / "a", NotADirectoryError, "Not a directory"),
+        (tmp_path / "folder", IsADirectoryError, "Is a directory"),
+        (Path("/proc/self/a"), OSError, ""),
+    ):
+        with pytest.raises(kind) as caught, whole_file(path) as file:
+            file.write(b"new")
+        assert caught.value.filename == str(path) and ".part" not in str(caught.value)
+        assert reason in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    kept = ["a.part", ".b.part", ".1_0123456.part", ".2_01234567.part", ".3_01234567.part"]
+    for name in [*kept, ".4_01234567.part"]:
+        (tmp_path / name).write_bytes(b"some")
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / ".2_01234567.part")  # written just now
+    with open(tmp_path / ".3_01234567.part") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with whole_file(tmp_path / "new") as file:
+            [own] = {path.name for path in tmp_path.iterdir()} - {*kept}
+            file.write(b"1")
+            os.utime(tmp_path / own, (0, 0))
+            remove_abandoned.__wrapped__(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "new"}
