@@ -14,6 +14,7 @@ CONTAINERS = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}  # by 
 WAV_CONTAINERS = ("WAV", "WAVEX", "RF64")  # all have the suffix .wav
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
 FLOAT_CODECS = ("FLOAT", "DOUBLE")  # codecs that hold samples beyond full scale
+PCM_BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 # libsndfile's Vorbis encoder crashes when it gets millions of samples in one call.
 WRITE_LENGTH = 16_384
 
@@ -21,7 +22,8 @@ WRITE_LENGTH = 16_384
 def choose_format(target: Path, source: files.Info) -> tuple[str, str]:
     """Container and codec for `target`: the suffix gives the container, the source the codec.
 
-    A container that cannot hold the source's codec gets its own default codec.
+    A container that cannot hold the source's codec gets one that keeps its bits, or as many as it
+    holds; after a lossy source it gets its own default codec.
 
     Raises:
         ValueError: libsndfile does not write such a file, or Opus does not hold the sample rate.
@@ -41,11 +43,21 @@ def choose_format(target: Path, source: files.Info) -> tuple[str, str]:
     if container == source.container or (container == "WAV" and source.container in WAV_CONTAINERS):
         return source.container, source.codec
     if container not in soundfile.available_formats():
+        if not suffix:
+            raise ValueError(
+                f"{target}: has no ending, expected one like .wav, .flac or .ogg;"
+                " if it is to be a folder, make it first"
+            )
         raise ValueError(
             f"{target}: libsndfile does not write this format; use .wav, .flac, .ogg or another"
         )
-    if soundfile.check_format(container, source.codec):
-        return container, source.codec
+    # Of a lossy source the bits are NaN: no number is above or below.
+    enough = [codec for codec, bits in PCM_BITS.items() if bits >= source.bits]
+    fewer = [codec for codec, bits in reversed(PCM_BITS.items()) if bits < source.bits]
+    floats = FLOAT_CODECS if source.codec in FLOAT_CODECS else ()
+    for codec in (source.codec, *floats, *enough, *fewer):
+        if soundfile.check_format(container, codec):
+            return container, codec
     return container, soundfile.default_subtype(container)
 
 

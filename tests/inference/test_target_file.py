@@ -17,7 +17,15 @@ STEREO_24 = files.Info("WAV", "PCM_24", 44_100, 2, 1_000)
         ("a.wav", STEREO_24, ("WAV", "PCM_24")),
         ("a.wav", STEREO_24._replace(container="WAVEX"), ("WAVEX", "PCM_24")),
         ("a.flac", STEREO_24, ("FLAC", "PCM_24")),
-        ("a.flac", STEREO_24._replace(codec="FLOAT"), ("FLAC", "PCM_16")),
+        # Where the container lacks the codec, no bits are lost that it could hold.
+        ("a.flac", STEREO_24._replace(codec="FLOAT"), ("FLAC", "PCM_24")),
+        ("a.flac", STEREO_24._replace(codec="PCM_32"), ("FLAC", "PCM_24")),
+        ("a.flac", STEREO_24._replace(codec="PCM_U8"), ("FLAC", "PCM_16")),
+        ("a.wav", STEREO_24._replace(container="CAF", codec="ALAC_24"), ("WAV", "PCM_24")),
+        ("a.wav", STEREO_24._replace(container="CAF", codec="ALAC_20"), ("WAV", "PCM_24")),
+        ("a.wav", STEREO_24._replace(container="FLAC", codec="PCM_S8"), ("WAV", "PCM_16")),
+        ("a.wav", STEREO_24._replace(container="OGG", codec="VORBIS"), ("WAV", "PCM_16")),
+        ("a.mp3", STEREO_24._replace(codec="FLOAT"), ("MP3", "MPEG_LAYER_III")),
         ("a.aif", STEREO_24, ("AIFF", "PCM_24")),
         ("a.oga", STEREO_24, ("OGG", "VORBIS")),
         ("a.opus", files.Info("WAV", "PCM_16", 48_000, 1, 1), ("OGG", "OPUS")),
@@ -31,6 +39,10 @@ def test_the_suffix_gives_the_container_and_the_source_the_codec(tmp_path, name,
 def test_formats_that_cannot_be_written_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"a\.xyz: libsndfile does not write this format"):
         target_file.choose_format(tmp_path / "a.xyz", STEREO_24)
+    with pytest.raises(
+        ValueError, match=r"folder: has no ending.*if it is to be a folder, make it"
+    ):
+        target_file.choose_format(tmp_path / "folder", STEREO_24)
     with pytest.raises(ValueError, match=r"48000 Hz, but the source 44100; use \.ogg"):
         target_file.choose_format(tmp_path / "a.opus", STEREO_24)
 
