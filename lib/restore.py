@@ -13,6 +13,7 @@ sox in.wav -t s16 -r 48k -c 1 - | python -m lib.restore --stream | sox -t s16 -r
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -29,6 +30,10 @@ from lib.runtime.threads import choose_device
 def main() -> None:
     """The command line."""
     arguments = parse_arguments()
+    stop_like_ctrl_c()
+    if sys.stdout is not None:
+        # A name that the terminal's encoding lacks must not cost the report.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Loaded first: every task needs it, and a run that does not exist ends the program here.
         restorer = Restorer.load(arguments.run, choose_device(arguments.device))
@@ -45,6 +50,14 @@ def main() -> None:
         os._exit(1)
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
+
+
+def stop_like_ctrl_c() -> None:
+    """Let `kill` and a terminal that is closed end the program like Ctrl-C: tidily."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # `nohup` has it ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,7 +1,10 @@
 """The command `python -m lib.restore`: files, folders, streams; its messages and its status."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -94,3 +97,32 @@ def test_remarks_do_not_get_into_the_samples(tmp_path):
     line = f"exec {sys.executable} -m lib.restore --stream 2>&-"
     done = subprocess.run(["sh", "-c", line], cwd=REPO, capture_output=True, input=samples)
     assert done.returncode == 0 and len(done.stdout) == 2 * (480 + Restorer.load().stream().delay)
+
+
+def test_a_name_that_the_terminal_cannot_write_costs_no_report(tmp_path):
+    write(tmp_path / "in" / "Müller.wav", voiced(0.1, 0))
+    (tmp_path / "in" / "žluť.wav").write_text("no audio")
+    latin = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    done = command(tmp_path / "in", tmp_path / "out", env=latin)
+    assert done.returncode == 1
+    assert "\\u017elu\\u0165.wav: not readable as audio" in done.stdout.decode("latin-1")
+    assert "1 of 2 restored" in done.stdout.decode("latin-1")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_it_leaves_no_hidden_file_and_a_report(tmp_path, number):
+    write(tmp_path / "in" / "long.wav", np.tile(voiced(10.0, 0), 60))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lib.restore", tmp_path / "in", tmp_path / "out"],
+        cwd=REPO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("out/.*.part")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, errors = process.communicate()
+    assert process.returncode == 1 and "0 of 0 restored" in output
+    assert "stopped: 1 are left" in errors and "Traceback" not in errors
+    assert list((tmp_path / "out").iterdir()) == []
