@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 HOST = "127.0.0.1"
+LAST_PORT = 65_535
 PATIENCE_S = 5.0  # that a server has for ending by itself
 # The runs and curves of `train`: its experiment has the same number in every store.
 TRAIN_PAGE = "#/experiments/4/runs?workflowType=machine_learning&compareRunsMode=CHART"
@@ -66,5 +67,21 @@ def end(server: subprocess.Popen) -> None:
         server.wait()
 
 
+def port_from(words: list[str]) -> int:
+    """The port that was typed.
+
+    Raises:
+        SystemExit: it is not one number from 1 to 65535.
+
+    >>> port_from(["5001"])
+    5001
+    """
+    text = " ".join(words)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LAST_PORT):
+        example = "`make ui PORT=5001`"
+        raise SystemExit(f"port {text!r}: expected a number from 1 to {LAST_PORT}, like {example}")
+    return int(text)
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(port_from(sys.argv[1:])))

@@ -27,6 +27,14 @@ def test_a_port_in_use_is_named_with_another_one():
             ui.main(port)
 
 
+@pytest.mark.parametrize("words", [[], ["abc"], ["-1"], ["0"], ["65536"], ["5.0"], ["1", "2"]])
+def test_what_is_no_port_is_refused_with_what_is_one(words):
+    """It was a traceback, or an error of the system about a number."""
+    with pytest.raises(SystemExit, match=r"^port '.*': expected a number from 1 to 65535"):
+        ui.port_from(words)
+    assert ui.port_from(["65535"]) == 65535
+
+
 @pytest.mark.parametrize("environment", ["/opt/venv", ".venv"])
 def test_make_starts_it_from_a_relative_and_an_absolute_environment(environment):
     command = ["make", "-n", "--no-print-directory", "ui", f"VENV={environment}", "PORT=7"]
