@@ -59,4 +59,6 @@ def _reason(error: Exception, path: str | Path) -> str:
         return "there is no such file"
     if not Path(path).stat().st_size:
         return "the file is empty"
+    if not os.access(path, os.R_OK):
+        return "no permission to read it"
     return str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__

@@ -1,6 +1,7 @@
 """What is in audio files: header, level, bandwidth, faults, and why a file is not usable."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,8 @@ COLUMNS = (
     *Info._fields,
     *("bits", "duration", "level_db", "peak", "dc", "clipped", "content"),
 )
+
+MIN_RATE = 4_000  # Hz, of a recording: a header with less is a mistake
 
 
 def survey(
@@ -65,7 +68,7 @@ def survey(
         if stamps[i] and "content" in row:
             cache.get_or_compute("survey", stamps[i], lambda row=row: row)
     rows = [
-        {"kind": kind, "path": path} | _judged(row, kind, min_duration)
+        {"kind": kind, "path": _printable(path)} | _judged(row, kind, min_duration)
         for path, row in zip(paths, measured, strict=True)
     ]
     columns = [*COLUMNS, "bandwidth_hz"] if bandwidth else [*COLUMNS]
@@ -88,12 +91,17 @@ def survey_file(path: Path, bandwidth: bool = False) -> dict:
         bandwidth: also measure `bandwidth_hz`, if the file is usable.
     """
     row = {"reason": ""}
+    # A manifest is a text file, and must lead back to the file.
+    if _printable(path) != str(path):
+        return row | {"reason": "its name is not UTF-8: rename the file"}
     try:
         head = info(path)
         row |= head._asdict() | {"duration": head.duration, "bits": head.bits}
         signal = read(path)
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
+    if head.sample_rate < MIN_RATE:
+        return row | {"reason": f"at {head.sample_rate} Hz, expected at least {MIN_RATE} Hz"}
     # An MP3's header only estimates its length.
     row |= {"n_samples": len(signal), "duration": len(signal) / head.sample_rate}
     row["level_db"] = levels.level_db(signal)
@@ -138,6 +146,11 @@ def _judged(measured: dict, kind: str, min_duration: float) -> dict:
     if row["reason"]:
         row.pop("bandwidth_hz", None)
     return row
+
+
+def _printable(path: str | Path) -> str:
+    """A path as text: bytes of a name that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _stamp(path: Path, bandwidth: bool) -> list | None:

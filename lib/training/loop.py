@@ -93,6 +93,8 @@ def train(
         finish_epoch(p, state, learner, validation, checkpoints, {})
 
     n_done = state.epoch - (state.n_batches > 0)
+    if p.epochs < n_done:
+        raise ValueError(f"epochs = {p.epochs}, but the run has {n_done} already: give more")
     epochs = remaining_epochs(state, p.epochs)
     for _ in progress(epochs, f"training, {p.epochs} epochs", p.epochs, n_done):
         try:

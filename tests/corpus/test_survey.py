@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from signals import RATE, overstated_mp3, voiced, write
 
 from lib.audio import files
@@ -73,6 +74,24 @@ def test_a_short_file_is_not_usable(tmp_path):
     write(tmp_path / "short.wav", voiced(0.25))
     table = survey.survey(tmp_path, "speech", min_duration=0.5)
     assert table.reason.tolist() == ["0.250 s long, expected at least 0.5 s"]
+
+
+def test_a_name_that_is_not_utf_8_is_escaped_and_not_usable(tmp_path):
+    write(tmp_path / "x.wav", voiced(1.0))
+    try:
+        (tmp_path / "x.wav").rename(tmp_path / "x\udcfc.wav")
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    table = survey.survey(tmp_path, "speech")
+    assert table.path.tolist() == ["x\\xfc.wav"]
+    assert table.reason.tolist() == ["its name is not UTF-8: rename the file"]
+
+
+def test_a_rate_at_which_no_speech_is_recorded_is_not_usable(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", voiced(1.0)[:20], 1)
+    assert survey.survey(tmp_path, "noise").reason.tolist() == [
+        "at 1 Hz, expected at least 4000 Hz"
+    ]
 
 
 def test_noise_may_be_clipped_and_targets_may_not(tmp_path):

@@ -47,6 +47,11 @@ def test_a_run_killed_time_and_again_goes_on_bit_for_bit(whole, rows, tmp_path, 
     assert_same_history(history, whole[1])
 
 
+def test_fewer_epochs_than_the_run_has_are_refused(whole, rows):
+    with pytest.raises(ValueError, match="epochs = 2, but the run has 3 already: give more"):
+        run(settings(**RESUMED | {"epochs": 2}), rows, whole[0])
+
+
 def test_epochs_to_come_begin_with_one_that_is_under_way():
     state = TrainState(epoch=2, n_batches=3)
     epochs = remaining_epochs(state, 3)
