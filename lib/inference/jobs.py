@@ -187,7 +187,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
     seconds = sum(outcome.seconds for outcome in restored)
     took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
-    earlier = f"; already there: {n_existed}" if n_existed else ""
+    # Another run or mix may have made them.
+    earlier = f"; already there: {n_existed}, with the options of then" if n_existed else ""
     return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}{earlier}"])
 
 

@@ -149,7 +149,7 @@ def test_a_report_names_problems_and_counts_the_rest():
     ]
     there = Outcome("d.wav", "x/d.wav", seconds=30.0, existed=True)
     assert jobs.report([*outcomes, there]).endswith(
-        "2 of 4 restored, 90.0 s in 6.0 s; already there: 1"
+        "2 of 4 restored, 90.0 s in 6.0 s; already there: 1, with the options of then"
     )
     assert jobs.report([]) == "0 of 0 restored"
 
