@@ -5,6 +5,7 @@ resamples, because the default resampler of torchaudio leaves images only 20 dB 
 """
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -162,3 +163,12 @@ def write(path: str | Path, signal: np.ndarray, sample_rate: int) -> Path:
     with whole_file(path) as file:
         soundfile.write(file, signal, sample_rate, format="FLAC", subtype=SUBTYPE)
     return path
+
+
+def printable(path: str | Path) -> str:
+    """A path as text: bytes of a name that are not UTF-8 are escaped.
+
+    >>> printable("caf\\udce9.wav")
+    'caf\\\\xe9.wav'
+    """
+    return os.fsencode(path).decode(errors="backslashreplace")

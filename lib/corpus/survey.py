@@ -1,7 +1,6 @@
 """What is in audio files: header, level, bandwidth, faults, and why a file is not usable."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import soundfile
 from lib import audio
 from lib.audio import levels
 from lib.audio.bandwidth import bandwidth_hz
-from lib.audio.files import SAMPLE_RATE, AudioError, Info, info, read, resample
+from lib.audio.files import SAMPLE_RATE, AudioError, Info, info, printable, read, resample
 from lib.audio.levels import SILENT_PEAK
 from lib.corpus import sources
 from lib.corpus.splits import SPLITS
@@ -68,7 +67,7 @@ def survey(
         if stamps[i] and "content" in row:
             cache.get_or_compute("survey", stamps[i], lambda row=row: row)
     rows = [
-        {"kind": kind, "path": _printable(path)} | _judged(row, kind, min_duration)
+        {"kind": kind, "path": printable(path)} | _judged(row, kind, min_duration)
         for path, row in zip(paths, measured, strict=True)
     ]
     columns = [*COLUMNS, "bandwidth_hz"] if bandwidth else [*COLUMNS]
@@ -92,7 +91,7 @@ def survey_file(path: Path, bandwidth: bool = False) -> dict:
     """
     row = {"reason": ""}
     # A manifest is a text file, and must lead back to the file.
-    if _printable(path) != str(path):
+    if printable(path) != str(path):
         return row | {"reason": "its name is not UTF-8: rename the file"}
     try:
         head = info(path)
@@ -146,11 +145,6 @@ def _judged(measured: dict, kind: str, min_duration: float) -> dict:
     if row["reason"]:
         row.pop("bandwidth_hz", None)
     return row
-
-
-def _printable(path: str | Path) -> str:
-    """A path as text: bytes of a name that are not UTF-8 are escaped."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _stamp(path: Path, bandwidth: bool) -> list | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.audio import files
+from lib.audio.files import printable
 from lib.inference.target_file import choose_format
 
 MAX_QUIETER_DB = 20.0  # noise as loud as speech, with pauses, makes half of it
@@ -154,15 +155,6 @@ def failed(job: Job, error: Exception) -> Outcome:
     # Messages of `lib.audio.files` name the file already.
     problem = text if str(job.source) in text else f"{job.source}: {text}"
     return Outcome(str(job.source), str(job.target), problem=printable(problem))
-
-
-def printable(text: str) -> str:
-    """A path as text: bytes of a name that are not UTF-8 are escaped.
-
-    >>> printable("caf\\udce9.wav")
-    'caf\\\\xe9.wav'
-    """
-    return os.fsencode(text).decode(errors="backslashreplace")
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
