@@ -51,9 +51,9 @@ class Train(Parameters):
     # generator
 
     architecture: Literal["bins", "bands", "spectral", "waveform"] = "bins"
-    """bins learns a gain for each bin of DeepFilterNet3's output, at most 12 dB up or down; bands for
-    each ERB band, at most 6 dB; spectral a complex mask and a residual to each bin; waveform, the
-    baseline, works on samples. Default: gains learn fastest, and those of bins restore most."""
+    """bins learns a gain for each bin of DeepFilterNet3's output, at most 12 dB up or down; bands
+    for each ERB band, at most 6 dB; spectral a complex mask and a residual to each bin; waveform,
+    the baseline, works on samples. Default: gains learn fastest, and those of bins restore most."""
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 16
     """Width of the first layer; 24 is spectral's. Default: 1.1 million parameters with `hidden`;
     the real-time budget is 3.6 million."""
