@@ -127,6 +127,9 @@ class Train(Parameters):
     lambda_contrast: NonNegative = 1.0
     """Weight of the difference in how far harmonics stand out within ERB bands, per dB of spectral
     flatness."""
+    lambda_dnsmos: NonNegative = 0.0
+    """Weight of what the ratings of DNSMOS P.835 lack to 5 points, as a mean of its three. DNSMOS
+    is no witness for such a training. Default: none, since its network takes most of a step."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -1,4 +1,4 @@
 """Losses: named terms that compare restored with clean, and those of the GAN.
 
-May import: deepfilter, models.
+May import: deepfilter, metrics, models.
 """

@@ -10,6 +10,7 @@ from lib.losses import terms
 from lib.losses.bands import band_distance
 from lib.losses.bins import bin_distance
 from lib.losses.contrast import contrast_distance
+from lib.losses.dnsmos import dnsmos_loss
 from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
@@ -26,6 +27,7 @@ TERMS = (
     "bands",
     "bins",
     "contrast",
+    "dnsmos",
 )
 
 
@@ -35,6 +37,7 @@ class ReconstructionLoss(nn.Module):
     Args:
         names: terms to compute, of `TERMS`.
         high_band_weight: weight of differences above 4 kHz in `spectral`; below, it is 1.
+        dtype: of the network in `dnsmos`; all else is worked out in single precision.
 
     Shape:
         - restored, clean, enhanced: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`
@@ -43,19 +46,27 @@ class ReconstructionLoss(nn.Module):
     >>> x = torch.randn(2, 1, 9_600)
     >>> n_samples, bandwidth_hz = torch.tensor([9_600, 4_800]), torch.tensor([24_000.0, 8_000.0])
     >>> loss = ReconstructionLoss()(x, x, x, n_samples, bandwidth_hz)
-    >>> sorted(loss) == sorted(TERMS), max(term.item() for term in loss.values()) < 1e-3
+    >>> sorted(loss) == sorted(TERMS), loss.pop("dnsmos").item() > 1
     (True, True)
+    >>> max(term.item() for term in loss.values()) < 1e-3
+    True
 
     Raises:
         KeyError: a name is none of `TERMS`.
     """
 
-    def __init__(self, names: Sequence[str] = TERMS, high_band_weight: float = 1.0):
+    def __init__(
+        self,
+        names: Sequence[str] = TERMS,
+        high_band_weight: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ):
         super().__init__()
         # A misspelt name would drop its term without a word.
         if unknown := set(names) - set(TERMS):
             raise KeyError(f"no loss term {sorted(unknown)}: the terms are {', '.join(TERMS)}")
         self.names = tuple(names)
+        self.dtype = dtype
         self.stft = MultiResolutionSTFT(high_band_weight=high_band_weight)
         # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
@@ -83,6 +94,8 @@ class ReconstructionLoss(nn.Module):
             loss["spectral"] = self.stft(restored, clean, n_samples, bandwidth_hz)
         if "pesq" in self.names:
             loss["pesq"] = pesq_loss(restored, clean, n_samples).mean()
+        if "dnsmos" in self.names:
+            loss["dnsmos"] = dnsmos_loss(restored, n_samples, self.dtype).mean()
         if set(self.names) - set(loss):
             # The other terms share one pair of spectra; most give a value for each frame.
             spectra = [terms.spectrum(signals, self.window) for signals in (restored, clean)]

@@ -96,7 +96,8 @@ class Learner:
         self.lambdas = {name: getattr(p, f"lambda_{name}") for name in (*TERMS, *GAN_TERMS)}
         # A term of weight 0 costs time and changes nothing.
         used = [name for name in TERMS if self.lambdas[name] > 0]
-        self.compare = ReconstructionLoss(used, p.high_band_weight).to(device)
+        dtype = DTYPES[self.precision]
+        self.compare = ReconstructionLoss(used, p.high_band_weight, dtype).to(device)
         # Only calls that end in a gradient of that network's weights go through the wrappers.
         self.wrapped_g, self.wrapped_d = self.generator, self.discriminators
         if dist.is_initialized():

@@ -11,7 +11,7 @@ from lib.audio.files import SAMPLE_RATE
 from lib.config.train import Train
 from lib.corpus import manifest
 from lib.losses.adversarial import adversarial_loss, discriminator_loss, feature_matching
-from lib.losses.reconstruction import ReconstructionLoss
+from lib.losses.reconstruction import TERMS, ReconstructionLoss
 from lib.losses.target import training_target
 from lib.losses.terms import band_limit
 from lib.metrics import registry, stats
@@ -47,7 +47,9 @@ class Validation:
         self.device = device
         self.n_processes = n_processes
         self.judges = judges(p)
-        self.compare = ReconstructionLoss(high_band_weight=p.high_band_weight).to(device)
+        # The network of `dnsmos` takes longer than all other terms.
+        names = [name for name in TERMS if name != "dnsmos" or p.lambda_dnsmos]
+        self.compare = ReconstructionLoss(names, p.high_band_weight).to(device)
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
         spoken = manifest.with_speech(rows)
         drawn = spoken if len(spoken) else rows

@@ -68,14 +68,15 @@ def test_the_batch_is_the_mean_of_its_items():
 
 def test_no_term_counts_what_lies_above_the_bandwidth_or_behind_the_end():
     clean, limit, n_samples = tone(1_000), torch.tensor([8_000.0]), torch.tensor([24_000])
-    loss = ReconstructionLoss(tuple(set(TERMS) - {"l1", "pesq"}))
+    loss = ReconstructionLoss(tuple(set(TERMS) - {"l1", "pesq", "dnsmos"}))
     above = band_limit(clean + tone(15_000), limit)
     below = band_limit(clean, limit)
     values = loss(above, below, below, whole_length(clean), limit).values()
     assert all(value < 0.01 for value in values)
     behind = clean.clone()
     behind[..., 26_000:] = 0.9
-    values = ReconstructionLoss()(behind, clean, clean, n_samples, FULL_BAND).values()
+    loss = ReconstructionLoss(tuple(set(TERMS) - {"dnsmos"}))
+    values = loss(behind, clean, clean, n_samples, FULL_BAND).values()
     assert all(value < 1e-4 for value in values)
 
 
