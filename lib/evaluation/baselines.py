@@ -28,7 +28,7 @@ from lib.metrics.batch import scoring_version
 from lib.runtime import parallel
 from lib.runtime.cache import get_or_compute
 
-SCORES = ("distillmos", "dnsmos_ovrl", "visqol", "lsd_db", "pesq")  # PESQ is reported only
+SCORES = ("distillmos", "dnsmos_p808", "visqol", "lsd_db", "pesq")  # PESQ is reported only
 FITTED_BY = "distillmos"
 NOTHING = "enhanced"
 ERB_GAINS = "ERB gains"

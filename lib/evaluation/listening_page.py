@@ -19,7 +19,7 @@ from lib.metrics import labels
 PAGE_SECONDS = 8.0  # of each player; MLflow shows no file above 50 MB
 PICTURE_DPI = 100
 ITEM_SCORES = (  # what fits beside a player
-    *("distillmos", "dnsmos_ovrl", "visqol", "speaker_similarity", "phone_error"),
+    *("distillmos", "dnsmos_p808", "visqol", "speaker_similarity", "phone_error"),
     *("pause_level_db", "colour_db", "lsd_db", "pesq"),
 )
 

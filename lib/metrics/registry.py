@@ -79,16 +79,9 @@ SCORES = (
     Score("si_sdr_db", si_sdr_db, "higher", np.inf),
     Score("plcmos", plcmos, "higher", None),
 )
-# Judges that no loss knows and that compare systems: they decide.
-JURY = (
-    "distillmos",
-    "dnsmos_sig",
-    "dnsmos_bak",
-    "dnsmos_ovrl",
-    "visqol",
-    "speaker_similarity",
-    "phone_error",
-)
+# Judges that no loss knows and that compare systems: they decide. DNSMOS P.835 is a loss, too, and
+# only reported; P.808 is another network, of other ratings.
+JURY = ("distillmos", "dnsmos_p808", "visqol", "speaker_similarity", "phone_error")
 # The quick scores, at which comparisons look.
 CORE = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
 # Of the jury, those that are quick enough to validate each epoch. They choose the epoch and put

@@ -53,8 +53,7 @@ class Validation:
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
         spoken = manifest.with_speech(rows)
         drawn = spoken if len(spoken) else rows
-        # Drawn, since neighbours in the manifest are the same utterance in other noise.
-        self.scored = set(drawn.id.sample(min(p.n_valid_scored, len(drawn)), random_state=0))
+        self.scored = set(evenly_drawn(drawn, p.n_valid_scored).id)
         needed = self.scored | {row.id for row in self.logged}
         self.rows = list(rows[rows.id.isin(needed)].itertuples(index=False))
         self.restored: dict[str, np.ndarray] = {}
@@ -133,6 +132,21 @@ class Validation:
     def _tensor(self, signal: np.ndarray) -> Tensor:
         # A copy lies where PyTorch wants it: the last bit of a transform may depend on the place.
         return torch.tensor(signal, device=self.device)[None, None]
+
+
+def evenly_drawn(rows: pd.DataFrame, n: int) -> pd.DataFrame:
+    """`n` rows of a manifest, or all of fewer, at random and as many of each speaker as can be.
+
+    Neighbours in a manifest are the same utterance in other noise, and one of the speakers may have
+    most of it.
+
+    >>> rows = pd.DataFrame({"speaker": ["a"] * 8 + ["b"] * 2, "id": range(10)})
+    >>> evenly_drawn(rows, 4).speaker.value_counts().to_dict()
+    {'a': 2, 'b': 2}
+    """
+    shuffled = rows.sample(frac=1, random_state=0)
+    turns = shuffled.groupby("speaker", sort=False, dropna=False).cumcount()
+    return shuffled.loc[turns.sort_values(kind="stable").index].head(n)
 
 
 def discriminate(

@@ -44,7 +44,8 @@ ALONE = ("1 to 5", "to 8 kHz", False)
 JUDGES = {
     "distillmos": Judge(*ALONE, "distillmos"),
     **dict.fromkeys(
-        ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"), Judge(*ALONE, "speechmos", "/dnsmos_models")
+        ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),
+        Judge(*ALONE, "speechmos", "/dnsmos_models"),
     ),
     "visqol": Judge("1 to 4.73", "50 Hz to 15 kHz", True, "visqol-python"),
     "speaker_similarity": Judge("0 to 1", "to 8 kHz", True, "Resemblyzer"),

@@ -43,6 +43,8 @@ def test_core_and_jury_are_in_the_table():
 def test_selection_is_of_the_jury_and_holds_no_relative_of_a_loss():
     assert set(registry.SELECTION) <= set(registry.JURY)
     assert not set(registry.SELECTION) & {"pesq", *TERMS}
+    # The loss `dnsmos` is P.835.
+    assert not set(registry.JURY) & {"dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"}
 
 
 def test_clean_scores_its_ideal_values_against_itself():
