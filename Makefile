@@ -3,6 +3,7 @@
 # make lab     JupyterLab
 # make ui      the MLflow UI
 # make sweep   a search over parameters: make sweep SWEEP=params/sweep/quick.yaml N=2
+# make doctor  what this machine has and lacks, before anything is installed
 # make lint    ruff, and notebooks without outputs
 
 PYTHON ?= python3.11
@@ -14,7 +15,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
 
-.PHONY: run test lint lab ui sweep install
+.PHONY: run test lint lab ui sweep install doctor
 .DEFAULT_GOAL := run
 
 run: $(DONE)/listen.ipynb
@@ -53,8 +54,12 @@ sweep: $(READY)
 
 install: $(READY)
 
+doctor:
+	@$(PYTHON) -m lib.runtime.doctor
+
 $(READY): pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -m lib.runtime.doctor | grep ^missing || true
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt \
-		-e ".[demo,dask,dev]"
+		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
 	@touch $@
