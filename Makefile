@@ -14,6 +14,7 @@ N      ?= 2
 BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
+STEPS  := prepare inspect check train listen
 
 .PHONY: run test lint lab ui sweep install doctor
 .DEFAULT_GOAL := run
@@ -29,7 +30,7 @@ $(DONE)/train.ipynb: $(DONE)/check.ipynb
 $(DONE)/listen.ipynb: $(DONE)/train.ipynb
 $(DONE)/%.ipynb: notebooks/%.ipynb | $(READY)
 	@mkdir -p $(DONE)
-	@echo "== $*"
+	@echo "== step $$(echo $(STEPS) | tr ' ' '\n' | grep -nx $* | cut -d : -f 1) of 5: $*"
 	$(BIN)/papermill $< $(DONE)/$*.unfinished.ipynb $(if $(filter listen,$*),-p run latest)
 	@mv $(DONE)/$*.unfinished.ipynb $@
 

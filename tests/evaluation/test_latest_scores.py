@@ -23,7 +23,9 @@ def test_the_command_line_prints_the_newest_listening_run(tmp_path, monkeypatch,
         client.log_text(run.info.run_id, "<!doctype html>", "listening.html")
         client.set_terminated(run.info.run_id, status)
     latest_scores.main()
-    scores, _, page, ui = capsys.readouterr().out.splitlines()
+    scores, _, page, ui, train = capsys.readouterr().out.splitlines()
     assert scores == "new scores" and ui.endswith("make ui")
-    path = tmp_path / page.split("  ")[-1]
-    assert page.split("  ")[-1].startswith("artifacts/") and path.read_text() == "<!doctype html>"
+    shown = page.split()[3]
+    assert shown.startswith("artifacts/")
+    assert (tmp_path / shown).read_text() == "<!doctype html>"
+    assert "notebooks/prepare.ipynb" in train
