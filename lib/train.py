@@ -50,6 +50,7 @@ def main(words: list[str] | None = None) -> None:
             history = train_pairs(p, rows, RUNS / "checkpoints" / run_id, run, about, initial)
             if run:
                 run.tags(about)
+                run.dataset(p.corpus, about["manifest_sha256"], "train")
                 run.table("history", history)
                 run.finish()
 

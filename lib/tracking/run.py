@@ -89,6 +89,26 @@ class Run:
         """Label the run, e.g. with the hash of the pairs that it uses."""
         self._log(tags=values)
 
+    def dataset(self, corpus: str, sha256: str, split: str) -> None:
+        """Name the pairs that the run uses: as tags, and as a dataset of MLflow.
+
+        The runs table shows datasets and filters by them, as in `dataset.name = 'demo'`.
+
+        Args:
+            corpus: its folder below `runs/pairs`.
+            sha256: of its manifest.
+            split: the part that is used, e.g. test.
+        """
+        # Imported here, since MLflow takes seconds to import.
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        self.tags({"corpus": corpus, "manifest_sha256": sha256})
+        # A digest of MLflow has at most 36 letters.
+        about = sha256[:16], "local", json.dumps({"uri": f"pairs/{corpus}/manifest.csv"})
+        context = InputTag("mlflow.data.context", split)
+        inputs = [DatasetInput(Dataset(corpus, *about), [context])]
+        store.client().log_inputs(self.id, inputs)
+
     @property
     def source_run(self) -> str:
         """The id that `source` got; "" if `source` was not called."""

@@ -55,6 +55,18 @@ def test_a_run_names_the_run_that_it_builds_on():
     second.finish()
 
 
+def test_the_pairs_of_a_run_are_a_dataset_by_which_the_runs_table_filters():
+    run, _ = session.start("pairs", Check)
+    run.dataset("mine", 64 * "a", "test")
+    run.finish()
+    found = store.client().search_runs([store.experiment("pairs")], "dataset.name = 'mine'")
+    assert [one.info.run_id for one in found] == [run.id]
+    used = found[0].inputs.dataset_inputs[0]
+    assert used.dataset.digest == 16 * "a" and used.tags[0].value == "test"
+    tags = store.tags(run.id)
+    assert (tags["corpus"], tags["manifest_sha256"]) == ("mine", 64 * "a")
+
+
 def test_numbers_that_are_not_finite_are_counted_instead_of_logged():
     run, _ = session.start("numbers", Check)
     run.metrics({"a": 1, "b": math.nan, "c": math.inf})
