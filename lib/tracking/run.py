@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import artifacts, heartbeat, store
+from lib.tracking import artifacts, heartbeat, machine, store
 from lib.tracking.notebook import Notebook
 
 MAX_ROWS_SHOWN = 12
@@ -203,6 +203,7 @@ class Run:
             # An earlier cell may have failed and been corrected since.
             if "error" in store.client().get_run(self.id).data.tags:
                 store.client().delete_tag(self.id, "error")
+        machine.end(self.id)
         # Status first: a kernel that is stopped may have no more than a second left.
         store.client().set_terminated(self.id, status)
         heartbeat.end(self.id)

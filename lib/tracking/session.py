@@ -14,7 +14,7 @@ from lib.config.base import ParameterError, Parameters, build
 from lib.config.notebook import given_in_notebook
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import heartbeat, provenance, store
+from lib.tracking import heartbeat, machine, provenance, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.run import Run
 from lib.tracking.store import NoRunError
@@ -74,6 +74,8 @@ def start(
         kernel().events.register("post_run_cell", _after_cell)
     former_error = store.tags(run.id).get("error", "")
     heartbeat.begin(run.id)
+    if name in machine.WATCHED:
+        machine.begin(run.id, goes_on=run.resumed)
     if run.resumed:
         run.reopen()
         # MLflow keeps the parameters of the first start: tags tell the new ones
