@@ -24,20 +24,19 @@ from lib.deepfilter.grid import (
     band_matrix,
     vorbis_window,
 )
-from lib.deepfilter.network import STATES, Network, make_network
+from lib.deepfilter.network import make_network
 from lib.inference.chain_level import next_level
+from lib.inference.chain_network import NETWORK_STATES, FrameNetwork
 from lib.models.dft import dft, inverse_dft
 
 N_PAST = ORDER - 1
-# On the device `meta` tensors are shapes alone.
-with torch.device("meta"):
-    _OF_NETWORK = [tuple(state.shape) for state in Network().start(1)]
 FRAME_STATES = {
     "last_hop": (1, HOP_LENGTH),  # the last one that was heard
     "overlap": (1, HOP_LENGTH),
     "means": (1, N_ERB + N_DF),  # above the first values
-    "spectra": (N_PAST, 2, N_BINS),
-    **dict(zip(STATES, _OF_NETWORK, strict=True)),
+    "low_spectra": (N_PAST, 2, 2, N_DF),  # low bins of the last frames, as `turned` gives them
+    "high_spectra": (LOOK_AHEAD, 2, N_BINS - N_DF),
+    **NETWORK_STATES,
 }
 
 
@@ -57,12 +56,12 @@ class Frames(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.network = make_network()
+        self.network = FrameNetwork(make_network())
         window, bands = vorbis_window(N_FFT), band_matrix()
         # The forward scale 1 / 960 is upstream's, and the network's levels count on it.
         self.register_buffer("window", window / N_FFT)
         self.register_buffer("window_back", window * N_FFT)
-        self.register_buffer("bands", bands)
+        self.register_buffer("mask", bands[N_DF:].T.contiguous())  # of bins that are not filtered
         self.register_buffer("band_means", bands / bands.sum(0))
         self.register_buffer("first_means", first_means()[None])
 
@@ -70,26 +69,39 @@ class Frames(nn.Module):
         self, hops: Tensor, factors: Tensor, share: Tensor, *states: Tensor
     ) -> tuple[Tensor, ...]:
         """See the class."""
-        last_hop, overlap, means, spectra, *network = states
-        n_frames = hops.shape[0]
+        last_hop, overlap, means, low_spectra, high_spectra, *network = states
         hops = torch.cat([last_hop, hops])
         frames = torch.cat([hops[:-1], hops[1:]], dim=1) * self.window  # [n, 960]
         spectrum = torch.stack(dft(frames), dim=1)  # [n, 2, 481]
-
         erb, low, means = self.features(spectrum * factors[:, None], means)
-        gains, taps, _, *network = self.network(erb, low, *network)
+        gains, taps, *network = self.network(erb, low, *network)
 
-        spectra = torch.cat([spectra, spectrum])  # [4 + n, 2, 481]
-        noisy = spectra[LOOK_AHEAD : LOOK_AHEAD + n_frames]
-        mask = (gains[0] @ self.bands[N_DF:].T)[:, None]  # of the bins that are not filtered
-        low = deep_filter(spectra[..., :N_DF], taps[0])
-        filtered = torch.cat([low, noisy[..., N_DF:] * mask], dim=2)  # [n, 2, 481]
-        filtered = filtered + (noisy - filtered) * share
+        low, high = spectrum.split([N_DF, N_BINS - N_DF], dim=2)
+        low_spectra = torch.cat([low_spectra, self.turned(low)])  # [4 + n, 2, 2, 96]
+        high_spectra = torch.cat([high_spectra, high])  # [2 + n, 2, 385]
+        # The network has looked two frames beyond the one that it filters.
+        filtered = torch.cat(
+            [
+                deep_filter(low_spectra, taps, share),
+                high_spectra[:-LOOK_AHEAD] * (share + (1 - share) * (gains @ self.mask))[:, None],
+            ],
+            dim=2,
+        )  # [n, 2, 481]
 
         frames = inverse_dft(filtered[:, 0], filtered[:, 1]) * self.window_back  # [n, 960]
         first, second = frames.split(HOP_LENGTH, dim=1)
         rows = first + torch.cat([overlap, second[:-1]])
-        return rows, hops[-1:], second[-1:], means, spectra[-N_PAST:], *network
+        past = low_spectra[-N_PAST:], high_spectra[-LOOK_AHEAD:]
+        return rows, hops[-1:], second[-1:], means, *past, *network
+
+    def turned(self, low: Tensor) -> Tensor:
+        """Of a bin a + ib the rows (a, -b) and (b, a), by which taps (c, d) give the product.
+
+        Shape:
+            - low: `[n, 2, 96]`; result: `[n, 2, 2, 96]`
+        """
+        real, imag = low.split(1, dim=1)
+        return torch.cat([real, -imag, imag, real], dim=1).reshape(-1, 2, 2, N_DF)
 
     def features(self, heard: Tensor, means: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `lib.deepfilter.features`; here `means` are above their first values."""
@@ -104,17 +116,22 @@ class Frames(nn.Module):
         erb = (now - all_means)[:, :N_ERB] / 40
         magnitudes = (all_means + self.first_means)[:, N_ERB:]
         low = heard[..., :N_DF] / magnitudes.sqrt()[:, None]  # [n, 2, 96]
-        return erb[None], low.transpose(0, 1)[None], means
+        return erb, low, means
 
 
-def deep_filter(spectra: Tensor, taps: Tensor) -> Tensor:
-    """`filters.deep_filter` of pairs: `[4 + n, 2, 96]`, taps `[n, 96, 5, 2]` -> `[n, 2, 96]`."""
+def deep_filter(spectra: Tensor, taps: Tensor, share: Tensor) -> Tensor:
+    """The low bins as a sum of five frames, each times its tap, and a share of noisy in them.
+
+    Shape:
+        - spectra: `[4 + n, 2, 2, 96]`, see `Frames.turned`; taps: `[n, 5, 2, 96]`
+        - filtered: `[n, 2, 96]`
+    """
     n_frames = taps.shape[0]
-    heard = torch.stack([spectra[i : i + ORDER] for i in range(n_frames)])  # [n, 5, 2, 96]
-    taps = taps.permute(0, 2, 3, 1)  # [n, 5, 2, 96]
-    by_real = (heard * taps[:, :, :1]).sum(1)  # [n, 2, 96]
-    by_imag = (heard * taps[:, :, 1:]).sum(1)
-    return by_real + torch.cat([-by_imag[:, 1:], by_imag[:, :1]], dim=1)
+    # The share of noisy is a tap, too.
+    noisy = F.pad(share, (0, 1, LOOK_AHEAD, ORDER - 1 - LOOK_AHEAD))  # [5, 2]
+    taps = taps * (1 - share) + noisy[:, :, None]
+    heard = torch.stack([spectra[i : i + ORDER] for i in range(n_frames)])  # [n, 5, 2, 2, 96]
+    return (heard * taps[:, :, None]).sum((1, 3))
 
 
 class Active(nn.Module):

@@ -28,6 +28,7 @@ from lib.inference.chain_level import LEVEL_STATES
 
 OPSET = 17
 IR_VERSION = 8  # of the first ONNX with this opset
+SHARED_BYTES = 256  # constants of this size on are stored as weights
 
 
 def export_chain(chain: Chain) -> onnx.ModelProto:
@@ -142,32 +143,31 @@ class _Graph:
         self, exported: onnx.GraphProto, prefix: str, keep: set[str]
     ) -> list[onnx.NodeProto]:
         """The nodes with names that no other part has, except for the values in `keep`."""
+        # An input that a node does not have is an empty name.
         names = {"": ""} | {name: name for name in keep}
-        for tensor in exported.initializer:
-            content = tensor.data_type.to_bytes(2, "big") + str(list(tensor.dims)).encode()
-            content += tensor.raw_data
-            if content not in self.tensors:
-                stored = TensorProto()
-                stored.CopyFrom(tensor)
-                stored.name = f"weight_{len(self.tensors)}"
-                self.tensors[content] = stored
-            names[tensor.name] = self.tensors[content].name
-
-        def new(name: str) -> str:
-            # An input that a node does not have is an empty name.
-            return names.get(name, f"{prefix}/{name}")
-
+        names |= {tensor.name: self._stored(tensor) for tensor in exported.initializer}
         nodes = []
         for node in exported.node:
+            if node.op_type == "Constant" and len(node.attribute[0].t.raw_data) >= SHARED_BYTES:
+                names[node.output[0]] = self._stored(node.attribute[0].t)
+                continue
             renamed = onnx.NodeProto()
             renamed.CopyFrom(node)
             renamed.name = f"{prefix}/{node.name}"
-            for values in (renamed.input, renamed.output):
-                values[:] = [
-                    names.get(name) or f"{prefix}/{name}" if name else "" for name in values
-                ]
+            renamed.input[:] = [names.get(name, f"{prefix}/{name}") for name in node.input]
+            renamed.output[:] = [names.get(name, f"{prefix}/{name}") for name in node.output]
             nodes.append(renamed)
         return nodes
+
+    def _stored(self, tensor: TensorProto) -> str:
+        """The name under which all parts find this tensor."""
+        content = f"{tensor.data_type} {list(tensor.dims)} ".encode() + tensor.raw_data
+        if content not in self.tensors:
+            stored = TensorProto()
+            stored.CopyFrom(tensor)
+            stored.name = f"weight_{len(self.tensors)}"
+            self.tensors[content] = stored
+        return self.tensors[content].name
 
     def model(self, inputs: list[str], outputs: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
         """The whole."""
