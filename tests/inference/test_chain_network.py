@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lib.deepfilter.network import make_network
-from lib.inference.chain_network import NETWORK_STATES, FrameNetwork, pathway_frames
+from lib.inference.chain_network import NETWORK_STATES, FrameNetwork, joined, pathway_frames
 
 
 @pytest.mark.parametrize("n_frames", [1, 3])
@@ -34,3 +34,12 @@ def test_sums_of_the_pathway_are_its_products_added_beforehand():
     rest, _ = pathway_frames(pathway, c0[:, :, 4:], sums)
     both = torch.cat([first, rest]).transpose(0, 1)[None]
     torch.testing.assert_close(both, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name, n_bands", [("erb_conv1", 32), ("df_conv1", 96), ("convt1", 16)])
+@torch.no_grad()
+def test_a_pair_of_convolutions_is_one(name, n_bands):
+    torch.manual_seed(0)
+    network, x = make_network(), torch.randn(1, 64, 2, n_bands)
+    pair = getattr(network.enc, name, None) or getattr(network.erb_dec, name)
+    torch.testing.assert_close(joined(pair)(x).relu(), pair(x), atol=1e-5, rtol=1e-5)
