@@ -2,7 +2,7 @@
 
 python -m lib.restore noisy.wav restored.wav     a recording
 python -m lib.restore RECORDINGS RESTORED        a folder, and the folder that gets the same tree
-python -m lib.restore --export restorer.onnx     the restorer, hop by hop, for ONNX Runtime
+python -m lib.restore --export chain.onnx        all of it, hop by hop, for ONNX Runtime
 sox in.wav -t s16 -r 48k -c 1 - | python -m lib.restore --stream | sox -t s16 -r 48k -c 1 - out.wav
 
     >>> import numpy as np
@@ -38,7 +38,9 @@ def main() -> None:
         # Loaded first: every task needs it, and a run that does not exist ends the program here.
         restorer = Restorer.load(arguments.run, choose_device(arguments.device))
         if arguments.export:
-            print(restorer.export(arguments.export))
+            of_restorer = arguments.stage == "restorer"
+            export = restorer.export if of_restorer else restorer.export_chain
+            print(export(arguments.export))
             return
         if arguments.stream:
             restore_stream(restorer, arguments)
@@ -80,7 +82,9 @@ def parse_arguments() -> argparse.Namespace:
     add("--stream", action="store_true", help="raw samples at 48 kHz from stdin to stdout")
     add("--encoding", choices=sorted(ENCODINGS), help="of --stream (default: s16)")
     add("--channels", type=int, help="of --stream, interleaved (default: 1)")
-    add("--export", type=Path, help="write the restorer as an ONNX model of one hop")
+    add("--export", type=Path, help="write an ONNX model of one hop of 10 ms")
+    stages = ("chain", "restorer")
+    add("--stage", choices=stages, help="of --export: all of it (default), or the restorer alone")
     arguments = parser.parse_args()
 
     # One task in a call. A source beside another task would be left alone in silence, and a stream
@@ -95,12 +99,14 @@ def parse_arguments() -> argparse.Namespace:
     for name in ("encoding", "channels"):
         if getattr(arguments, name) is not None and not arguments.stream:
             parser.error(f"--{name} goes with --stream: files keep their own")
+    if arguments.stage and not arguments.export:
+        parser.error("--stage goes with --export")
     if arguments.channels is not None and arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and arguments.stream:
         parser.error("--noisy goes with files, and not with --stream")
     if arguments.export and arguments.export.is_dir():
-        parser.error(f"{arguments.export}: is a folder, expected a file, like restorer.onnx")
+        parser.error(f"{arguments.export}: is a folder, expected a file, like chain.onnx")
     # Refused now: the export itself replaces a file without asking.
     if arguments.export and arguments.export.exists() and not arguments.overwrite:
         parser.error(f"{arguments.export}: exists; --overwrite replaces it")

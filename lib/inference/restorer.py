@@ -20,6 +20,7 @@ from lib.corpus import manifest
 from lib.deepfilter.enhance import enhance_batch
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.working_level import sample_gains, unknown_level
+from lib.inference.chain_export import write_chain
 from lib.inference.channels import join_channels, split_channels
 from lib.inference.checks import check_options, check_rate, checked_signals
 from lib.inference.loudness import LoudnessMatcher
@@ -206,6 +207,13 @@ class Restorer:
         Raises `RuntimeError` if the model differs from PyTorch by more than 1e-4.
         """
         return write_onnx(self.generator, path, self.run)
+
+    def export_chain(self, path: str | Path) -> Path:
+        """Write DeepFilterNet3 and the generator as one ONNX model of a hop.
+
+        Raises `RuntimeError` if the model differs from `stream` by more than 1e-4.
+        """
+        return write_chain(self.generator, path, self.run)
 
     @torch.no_grad()
     def _generate(self, inputs: Tensor) -> np.ndarray:
