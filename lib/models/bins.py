@@ -17,7 +17,7 @@ from lib.models.causal import CausalConv2d, State
 SIZES = {"base": (16, 256)}  # channels of the convolutions, units of the GRUs
 MAX_GAIN_DB = 12.0  # of a bin, up or down, as learned
 DILATIONS = (1, 2, 4)  # of the layers, over frames and over bins
-BAND_SHARE = 0.7  # of the gains of bands that is applied in use
+BAND_SHARE = 0.4  # of the gains of bands that is applied in use
 
 
 class Bins(Bands):
@@ -29,7 +29,7 @@ class Bins(Bands):
     The gain of its band comes from GRUs as in `Bands`. Up to 12 kHz convolutions over bins add to
     it; they span nine frames and 21 bins. Above that the ear hears bands.
 
-    In use, differences within a band count whole, and the gain of the band 0.7 times: it lifts what
+    In use, differences within a band count whole, and the gain of the band 0.4 times: it lifts what
     is left of the noise together with speech. The number was chosen by judges on voices that a
     training had not heard.
 
