@@ -296,10 +296,8 @@ def test_help_lists_each_parameter_with_type_and_help(name):
     ("name", "words", "message"),
     [
         ("train", ["-p", "gan_strat_epoch", "8"], "did you mean gan_start_epoch"),
-        ("train", ["-p", "corpus", "nowhere"], "prepare this corpus first"),
         ("prepare", ["-p", "seed", "5"], "was prepared with another"),
         ("train", ["-p", "init_run", "latest", "-p", "channels", "8"], "channels = 8: expected"),
-        ("listen", ["-p", "run", "0123456789abcdef0123456789abcdef"], "no such run"),
     ],
 )
 def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(
