@@ -92,7 +92,8 @@ def write_onnx(generator: nn.Module, path: str | Path, run: str = "") -> Path:
     onnx.helper.set_model_props(model, {name: str(value) for name, value in metadata.items()})
     content = model.SerializeToString()
     # Checked before anything is written: the export takes another DFT than PyTorch.
-    if (difference := max_difference(generator, content)) > MAX_DIFFERENCE:
+    # NaN is not below the limit either.
+    if not (difference := max_difference(generator, content)) <= MAX_DIFFERENCE:
         raise RuntimeError(
             f"{path}: differs from PyTorch by {difference:.2g}, expected at most"
             f" {MAX_DIFFERENCE:g}; nothing was written"

@@ -122,9 +122,10 @@ def test_the_file_does_what_pytorch_does_and_describes_itself(model):
     }
 
 
-def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "max_difference", lambda *_: 2e-4)
-    message = r"x.onnx: differs from PyTorch by 0.0002, expected at most 0.0001"
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch, difference):
+    monkeypatch.setattr(export, "max_difference", lambda *_: difference)
+    message = f"x.onnx: differs from PyTorch by {difference:.2g}, expected at most 0.0001"
     with pytest.raises(RuntimeError, match=message):
         write_onnx(load_weights(), tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
