@@ -13,7 +13,7 @@ from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.model import load
 from lib.deepfilter.stream import DeepFilterStream
 from lib.inference.chain_export import write_chain
-from lib.inference.chain_runtime import Chain
+from lib.inference.chain_runtime import ChainStream
 from lib.inference.stream import RestorerStream
 from lib.models.export import run_hops
 from lib.models.pretrained import load_weights
@@ -58,7 +58,7 @@ def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
     first_stage = DeepFilterStream(load())
 
     with tempfile.TemporaryDirectory() as folder:
-        exported = Chain(write_chain(generator, Path(folder, "chain.onnx")))
+        exported = ChainStream(write_chain(generator, Path(folder, "chain.onnx")))
 
     # The generator alone: the same hop for each of its inputs.
     def restore(hop: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.weights import WEIGHTS_FROM, WEIGHTS_SHA256
 from lib.inference.chain import Chain
 from lib.inference.chain_graph import OPSET, export_chain
-from lib.inference.chain_runtime import Chain as RuntimeChain
+from lib.inference.chain_runtime import ChainStream
 from lib.inference.stream import RestorerStream
 from lib.models.content import content_hash
 from lib.models.generator import folded_copy
@@ -79,7 +79,7 @@ def measured_delay(model: bytes) -> int:
     click = np.zeros(40 * HOP_LENGTH, np.float32)
     click[position] = 0.5
     # With this limit the first stage takes nothing away, and the restorer's gains shift nothing.
-    runtime = RuntimeChain(model, atten_lim_db=0.0)
+    runtime = ChainStream(model, atten_lim_db=0.0)
     late = int(np.abs(runtime.push(click)).argmax()) - position
     return late - HOP_LENGTH  # the model itself gets whole hops
 
@@ -91,7 +91,7 @@ def max_difference(generator: nn.Module, model: bytes, seed: int = 0) -> float:
     """
     rng = np.random.default_rng(seed)
     signal = trial_signal(rng)
-    runtime, stream = RuntimeChain(model), RestorerStream(folded_copy(generator))
+    runtime, stream = ChainStream(model), RestorerStream(folded_copy(generator))
     chunks = np.split(signal, np.cumsum(rng.integers(1, 2_000, size=len(signal) // 1_000)))
     by_model = np.concatenate([*(runtime.push(chunk) for chunk in chunks), runtime.flush()])
     hops = np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1, HOP_LENGTH)

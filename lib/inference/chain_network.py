@@ -124,10 +124,8 @@ def joined(pair: SeparableConv) -> nn.Conv2d | nn.ConvTranspose2d:
     It takes three times the multiplications of the second one, and less time than two operations.
     """
     conv = pair.depthwise
-    pointwise, kernel = (
-        pair.pointwise.weight[:, :, 0, 0],
-        conv.weight[:, 0],
-    )  # [out, in], [in, 1, 3]
+    pointwise = pair.pointwise.weight[:, :, 0, 0]  # [out, in]
+    kernel = conv.weight[:, 0]  # [in, 1, 3]
     weight = torch.einsum("oc,chw->ochw", pointwise, kernel)
     options = {"stride": conv.stride, "padding": conv.padding}
     if isinstance(conv, nn.ConvTranspose2d):

@@ -11,8 +11,8 @@ import onnxruntime
 SAMPLE_RATE, HOP_LENGTH, OPSET = 48_000, 480, 17
 
 
-class Chain:
-    """One channel at 48 kHz: `restored = chain.push(noisy)`, at the end `chain.flush()`.
+class ChainStream:
+    """One channel at 48 kHz: `restored = stream.push(noisy)`, at the end `stream.flush()`.
 
     Outputs are `delay` samples late: as many zeros come first, and `flush` gives the last ones.
     NaN and infinite samples count as zero.
