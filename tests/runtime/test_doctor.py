@@ -10,7 +10,7 @@ import lib
 from lib.runtime import doctor
 
 SUBJECTS = [
-    *("Python", "compiler", "make, git", "disk", "runs", "memory", "processor", "CUDA"),
+    *("Python", "compiler", "make", "git", "disk", "runs", "memory", "processor", "CUDA"),
     *("Chromium", "network"),
 ]
 
