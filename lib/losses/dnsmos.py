@@ -1,7 +1,7 @@
 """DNSMOS P.835 as a loss: a network that learned from listeners rates restored alone.
 
-So DNSMOS is no witness for a training with this loss. The other judges are: they share neither
-network nor listeners with it.
+So DNSMOS P.835 is no witness for a training with this loss. The jury is: none of its judges is this
+network.
 """
 
 import torch

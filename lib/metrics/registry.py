@@ -80,7 +80,7 @@ SCORES = (
     Score("plcmos", plcmos, "higher", None),
 )
 # Judges that no loss knows and that compare systems: they decide. DNSMOS P.835 is a loss, too, and
-# only reported; P.808 is another network, of other ratings.
+# only reported; P.808 is another network.
 JURY = ("distillmos", "dnsmos_p808", "visqol", "speaker_similarity", "phone_error")
 # The quick scores, at which comparisons look.
 CORE = ("pesq", "estoi", "si_sdr_db", "lsd_db", "lsd_above_4k_db", "mcd_db")
