@@ -297,7 +297,6 @@ def test_help_lists_each_parameter_with_type_and_help(name):
     [
         ("train", ["-p", "gan_strat_epoch", "8"], "did you mean gan_start_epoch"),
         ("prepare", ["-p", "seed", "5"], "was prepared with another"),
-        ("train", ["-p", "init_run", "latest", "-p", "channels", "8"], "channels = 8: expected"),
     ],
 )
 def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(
@@ -318,8 +317,11 @@ def test_what_cannot_work_ends_at_once_with_a_failed_run_and_its_reason(
 
 def test_check_raises_after_its_figures_when_a_pair_is_late(chain, tmp_path):
     shutil.copytree(corpus_folder("demo"), corpus_folder("late"))
-    manifest = read("late")
-    row = manifest.loc[manifest.df_lag_confidence.idxmax()]
+    path = corpus_folder("late") / "manifest.csv"
+    # Few pairs are quick to measure.
+    few = pd.read_csv(path).nlargest(8, "df_lag_confidence")
+    few.to_csv(path, index=False)
+    row = few.iloc[0]
     signal = files.read(corpus_folder("late") / row.enhanced)
     files.write(
         corpus_folder("late") / row.enhanced, np.concatenate([np.zeros(960), signal[:-960]]), RATE
