@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 RUNS = tempfile.mkdtemp(prefix="retimbre-runs-")
 os.environ["RETIMBRE_RUNS"] = RUNS
 os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -20,6 +22,19 @@ import_librosa()
 
 def pytest_unconfigure():
     shutil.rmtree(RUNS, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory):
+    """The folders of an embedded corpus of 12 sentences and 3 rooms: to be read, not changed.
+
+    Both processes of `make test` share it: the second one waits for it or finds it.
+    """
+    from lib.corpus import demo
+
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    return demo.make(shared / "embedded" / "demo", n_sentences=12, n_rooms=3)
 
 
 # So that no process waits for another's long file.
