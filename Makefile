@@ -4,10 +4,12 @@
 # make ui      the MLflow UI
 # make sweep   a search over parameters: make sweep SWEEP=params/sweep/quick.yaml N=2
 # make doctor  what this machine has and lacks, before anything is installed
+# make install TORCH=installed   keep the torch and torchaudio that .venv has already
 # make lint    ruff, and notebooks without outputs
 
 PYTHON ?= python3.11
 VENV   ?= .venv
+TORCH  ?= pinned
 PORT   ?= 5000
 SWEEP  ?= params/sweep/quick.yaml
 N      ?= 2
@@ -58,9 +60,18 @@ install: $(READY)
 doctor:
 	@$(PYTHON) -m lib.runtime.doctor
 
+# With TORCH=installed all versions but those of torch and its CUDA packages are pinned.
 $(READY): pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -m lib.runtime.doctor | grep ^missing || true
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt \
+ifeq ($(TORCH),installed)
+	@$(BIN)/python -c "import torch, torchaudio" || { echo "TORCH=installed: expected torch and" \
+		"torchaudio in $(VENV); install them with $(BIN)/python -m pip"; exit 1; }
+	grep -vE '^(torch|torchaudio|triton|nvidia-.*|cuda-.*)==' .ci/constraints.txt \
+		> $(VENV)/constraints.txt
+else
+	cp .ci/constraints.txt $(VENV)/constraints.txt
+endif
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(VENV)/constraints.txt \
 		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
 	@touch $@
