@@ -74,4 +74,5 @@ else
 endif
 	$(BIN)/python -m pip install --disable-pip-version-check -c $(VENV)/constraints.txt \
 		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
+	-$(BIN)/python -m lib.metrics.warm_up
 	@touch $@
