@@ -1,10 +1,10 @@
-"""Spectrograms of signals, and their differences to clean.
+"""Spectrograms of signals.
 
 The grid is that of the log-spectral distance: Hann window of 2048 samples, hop 512, levels in dB of
 a full-scale sine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +15,6 @@ from lib.figures.base import Figure, blank, explain_empty, styled
 
 MAX_SECONDS = 6.0
 MIN_DB, MAX_DB = -100, -30  # of the colours, the same in every figure
-MAX_DIFFERENCE_DB = 20
 
 
 @styled
@@ -39,7 +38,7 @@ def spectrograms(
     for ax, (name, signal) in zip(axes, signals.items(), strict=False):
         levels = stft.spectrogram_db(np.asarray(signal)[: round(max_seconds * sample_rate)])
         look = {"cmap": "magma", "vmin": MIN_DB, "vmax": MAX_DB}
-        image = _draw(ax, levels, sample_rate, bandwidth_hz, "white", **look)
+        image = _draw(ax, levels, sample_rate, bandwidth_hz, **look)
         ax.set_title(name, loc="left")
         # The panels have the same axes, so numbers on the outer ones are enough.
         ax.label_outer()
@@ -51,44 +50,9 @@ def spectrograms(
     if image is None:
         explain_empty(axes[0], "no signals")
     else:
-        _add_colourbar(figure, axes, image, "level (dB re full-scale sine)", aspect=30)
-    figure.suptitle(title)
-    return figure
-
-
-@styled
-def difference_spectrograms(
-    signals: Mapping[str, np.ndarray],
-    sample_rate: int,
-    title: str = "",
-    bandwidth_hz: float | None = None,
-) -> Figure:
-    """Spectrograms minus that of `clean`, side by side: red is too much, blue is missing.
-
-    Levels below -80 dB count as -80 dB, as in the log-spectral distance.
-
-    Args:
-        signals: name -> `[T]`, `clean` among them; the first 6 s are drawn.
-        bandwidth_hz: upper edge of what the recording holds, drawn as a dashed line.
-    """
-    levels = {
-        name: stft.spectrogram_db(np.asarray(signal)[: round(MAX_SECONDS * sample_rate)])
-        for name, signal in signals.items()
-    }
-    # Taken out, since clean has no difference to itself.
-    clean = np.maximum(levels.pop("clean"), stft.FLOOR_DB)
-    figure, axes = blank(1, max(len(levels), 1), height=3.8, sharey=True)
-    image = None
-    for ax, (name, level) in zip(axes, levels.items(), strict=False):
-        difference = np.maximum(level, stft.FLOOR_DB) - clean
-        # Even limits, so that no difference is white.
-        look = {"cmap": "RdBu_r", "vmin": -MAX_DIFFERENCE_DB, "vmax": MAX_DIFFERENCE_DB}
-        image = _draw(ax, difference, sample_rate, bandwidth_hz, "black", **look)
-        ax.set_title(f"{name} - clean", loc="left")
-        ax.set_xlabel("time (s)")
-    axes[0].set_ylabel("frequency (kHz)")
-    if image is not None:
-        _add_colourbar(figure, axes, image, "difference (dB)", aspect=20)
+        # Arrows at both ends: levels beyond have the colour of the end.
+        bar = {"extend": "both", "aspect": 30, "pad": 0.02}
+        figure.colorbar(image, ax=list(axes), label="level (dB re full-scale sine)", **bar)
     figure.suptitle(title)
     return figure
 
@@ -98,7 +62,6 @@ def _draw(
     values: np.ndarray,
     sample_rate: int,
     bandwidth_hz: float | None,
-    line_colour: str,
     **look,
 ) -> AxesImage:
     """`values` `[F, frames]` over seconds and kHz, and a dashed line at `bandwidth_hz`."""
@@ -106,16 +69,9 @@ def _draw(
     seconds = (values.shape[1] - 1) * stft.HOP_LENGTH / sample_rate + stft.N_FFT / sample_rate
     # No line where it would coincide with the upper edge of the picture.
     if bandwidth_hz is not None and bandwidth_hz < 0.99 * sample_rate / 2:
-        ax.axhline(bandwidth_hz / 1000, color=line_colour, linestyle="--", linewidth=1)
+        ax.axhline(bandwidth_hz / 1000, color="white", linestyle="--", linewidth=1)
     # The lines of the style's grid would lie over the picture.
     ax.grid(visible=False)
     # The Nyquist frequency in kHz is the sample rate over 2000.
     extent = (0, seconds, 0, sample_rate / 2000)
     return ax.imshow(values, origin="lower", aspect="auto", extent=extent, **look)
-
-
-def _add_colourbar(
-    figure: Figure, axes: Sequence[Axes], image: AxesImage, label: str, aspect: int
-) -> None:
-    # Arrows at both ends: levels beyond have the colour of the end.
-    figure.colorbar(image, ax=list(axes), label=label, extend="both", aspect=aspect, pad=0.02)

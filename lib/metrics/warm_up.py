@@ -6,8 +6,6 @@ librosa and ViSQOL have numba compile functions in their first call ever, and ke
 the packages. That takes half a minute, in which later processes would wait for each other.
 """
 
-import time
-
 import numpy as np
 
 from lib.audio.files import SAMPLE_RATE
