@@ -137,7 +137,7 @@ def _score_each(
     function = cached_scores if use_cache else compute_scores
     jobs = iter(jobs)
     several = n_processes > 1
-    with parallel.pool(n_processes, "", "generator") if several else nullcontext(_run_here) as pool:
+    with parallel.pool(n_processes, "generator") if several else nullcontext(_run_here) as pool:
         # joblib would draw jobs in a thread of its own, where torch.no_grad of the caller does not
         # hold. So they are drawn here and handed over in lists.
         scores: Iterator[dict[str, float]] = iter(())

@@ -44,26 +44,41 @@ def each(
     if n_processes == 1 and not dask_address:
         yield from progress((function(*call) for call in arguments), description, len(arguments))
         return
-    with pool(n_processes, dask_address, "generator" if ordered else "generator_unordered") as run:
+    if dask_address:
+        results = _on_cluster(function, arguments, dask_address, ordered)
+        yield from progress(results, description, len(arguments))
+        return
+    with pool(n_processes, "generator" if ordered else "generator_unordered") as run:
         results = run(delayed(function)(*call) for call in arguments)
         yield from progress(results, description, len(arguments))
 
 
 @contextmanager
-def pool(n_processes: int, dask_address: str = "", return_as: str = "list") -> Iterator[Parallel]:
-    """joblib's pool of `n_processes`, one thread each, or that of a Dask cluster.
+def pool(n_processes: int, return_as: str = "list") -> Iterator[Parallel]:
+    """joblib's pool of `n_processes`, one thread each; `return_as` is joblib's.
 
-    `each` is simpler. Its docstring describes the arguments and errors; `return_as` is joblib's.
+    `each` is simpler.
     """
-    if not dask_address:
-        # One thread each: processes of several threads would slow each other down.
-        with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
-            yield Parallel(n_processes, return_as=return_as)
-        return
-    with _dask_client(dask_address) as client:
-        with parallel_config("dask", client=client):
-            # As many calls at a time as workers, since each worker has one thread.
-            yield Parallel(len(client.nthreads()), return_as=return_as)
+    # One thread each: processes of several threads would slow each other down.
+    with parallel_config("loky", inner_max_num_threads=1, initializer=end_with_parent):
+        yield Parallel(n_processes, return_as=return_as)
+
+
+def _on_cluster(
+    function: Callable, arguments: Sequence[tuple], address: str, ordered: bool
+) -> Iterator:
+    """The results of a Dask cluster, whose workers may die: others get their calls."""
+    with _dask_client(address) as client:
+        from distributed import as_completed
+
+        # Not by joblib: it scatters large arguments, and a worker that dies takes them along.
+        # Not pure: a call whose result is known to the cluster is executed again.
+        futures = client.map(function, *zip(*arguments, strict=True), pure=False)
+        # Each result is dropped once it is used.
+        waiting = iter(futures) if ordered else as_completed(futures, loop=client.loop)
+        del futures
+        for future in waiting:
+            yield future.result()
 
 
 def end_with_parent() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import distributed
@@ -19,6 +20,7 @@ from lib.runtime import parallel
 
 RENDER = """
 import sys
+import threading
 from lib.config.base import build
 from lib.config.prepare import Prepare
 from lib.corpus import plan, sources
@@ -99,17 +101,32 @@ def test_workers_end_with_a_process_that_was_killed_alone(root):
     assert len(workers) >= 2 and not psutil.wait_procs(workers, timeout=10)[1]
 
 
-def test_a_dask_cluster_makes_the_same_corpus_and_wrong_ones_are_refused(root, expected):
+def kill_a_worker(cluster):
+    """Kill one of the cluster's processes once the first batch of pairs is written."""
+    with distributed.Client(cluster, set_as_default=False) as client:
+        pids = list(client.run(os.getpid).values())
+    while not list((manifest.corpus_folder("dask") / "rows").glob("*.csv")):
+        time.sleep(0.01)
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def test_a_dask_cluster_that_loses_a_worker_makes_the_same_corpus(root, expected):
     p = build(Prepare, {"items_per_utterance": 4, "n_processes": 1})
     folders = sources.choose(root / "speech", root / "noise", root / "rooms")
     drawn = plan.draw(p, folders)
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as cluster:
+        killer = threading.Thread(target=kill_a_worker, args=(cluster,), daemon=True)
+        killer.start()
         render("dask", drawn, folders, dask_address=cluster.scheduler_address)
+        killer.join()
         with pytest.raises(ZeroDivisionError):
             list(parallel.each(divmod, [(1, 0)], "nothing", dask_address=cluster.scheduler_address))
     assert contents("dask") == expected
+
+
+def test_a_dask_cluster_that_cannot_be_used_is_refused():
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, dashboard_address=None, processes=False
     ) as cluster:
