@@ -12,6 +12,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,8 +65,12 @@ def is_light(arguments: argparse.Namespace) -> bool:
 
 def load_light() -> ChannelRestorer:
     """The weights of this repository, without PyTorch."""
+    from threadpoolctl import threadpool_limits
+
     from lib.inference.light import LightRestorer
 
+    # Files are what threads share. Those of BLAS would wait for each other, and burn as much time.
+    threadpool_limits(1)
     return LightRestorer()
 
 
@@ -160,14 +165,17 @@ def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> N
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
+    n_threads = len(os.sched_getaffinity(0)) if is_light(arguments) else 1
+    restored = restore_jobs(todo, restorer, *options, min(n_threads, len(todo)))
+    began = time.perf_counter()
     try:
-        for outcome in progress(restore_jobs(todo, restorer, *options), "restoring", len(todo)):
+        for outcome in progress(restored, "restoring", len(todo)):
             outcomes.append(outcome)
     except KeyboardInterrupt:
         # A user who stops still learns which files are there.
-        print(jobs.report(outcomes))
+        print(jobs.report(outcomes, time.perf_counter() - began))
         sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
-    print(jobs.report(outcomes), flush=True)
+    print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
     # True is status 1.
     sys.exit(any(outcome.problem for outcome in outcomes))
 

@@ -23,11 +23,12 @@ from lib.deepfilter.grid import (
 )
 from lib.deepfilter.running_means import first_means, running_means
 from lib.deepfilter.settings import DEFAULTS
-from lib.deepfilter.working_level import Level, follow, hop_powers, known_level, unknown_level
+from lib.deepfilter.working_level import Level, follow, hop_powers, unknown_level
 
 FEATURES = ("erb", "low")  # inputs of the network that are no states
-# Hops that are worked on at once. More of them are no faster, and take more memory.
-BLOCK_HOPS = 100
+# Hops that are worked on at once: more of them take more memory, and are no faster. Those of a
+# batch count together, and then stay in the processor's cache.
+BLOCK_HOPS, BATCH_HOPS = 100, 200
 
 
 class State(NamedTuple):
@@ -39,6 +40,15 @@ class State(NamedTuple):
     spectra: np.ndarray
     network: dict[str, np.ndarray]
     level: Level
+
+
+def block_length(batch_size: int) -> int:
+    """Samples of each signal of a batch that are worked on at once.
+
+    >>> block_length(1) // HOP_LENGTH, block_length(8) // HOP_LENGTH
+    (100, 25)
+    """
+    return HOP_LENGTH * max(1, min(BLOCK_HOPS, BATCH_HOPS // batch_size))
 
 
 class LightDeepFilter:
@@ -70,17 +80,12 @@ class LightDeepFilter:
         }
         return State(zeros, zeros, means, spectra, network, unknown_level(batch_size))
 
-    def rows(self, samples: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+    def rows(self, samples: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """The output as rows (see `lib.deepfilter.rows`), in blocks, and the state after it."""
         noisy = np.atleast_2d(np.asarray(samples, np.float32))
-        if state is None:
-            state = self.start(len(noisy))
-            # The first block tells the level, as in `lib.deepfilter.model`.
-            first = hop_powers(noisy[:, : BLOCK_HOPS * HOP_LENGTH])
-            state = state._replace(level=known_level(first, state.level))
-        blocks = []
-        for start in range(0, noisy.shape[1], BLOCK_HOPS * HOP_LENGTH):
-            block, state = self._block(noisy[:, start : start + BLOCK_HOPS * HOP_LENGTH], state)
+        blocks, length = [], block_length(len(noisy))
+        for start in range(0, noisy.shape[1], length):
+            block, state = self._block(noisy[:, start : start + length], state)
             blocks.append(block)
         rows = np.concatenate(blocks, axis=1)
         return (rows if np.ndim(samples) == 2 else rows[0]), state

@@ -27,9 +27,7 @@ class Stage(Protocol):
     def start(self, batch_size: int) -> StageState:
         """The state before any signal."""
 
-    def rows(
-        self, samples: np.ndarray, state: StageState | None = None
-    ) -> tuple[np.ndarray, StageState]:
+    def rows(self, samples: np.ndarray, state: StageState) -> tuple[np.ndarray, StageState]:
         """The output as rows, 1,440 samples late, and the state after it.
 
         Shape:

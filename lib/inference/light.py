@@ -12,11 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from lib.deepfilter.light import LightDeepFilter
+from lib.deepfilter.light import LightDeepFilter, block_length
 from lib.inference.light_models import first_stage_model, open_session, restorer_model
 from lib.inference.stage_restorer import StageRestorer
-
-BLOCK_LENGTH = 100 * 480  # samples that the generator gets at once
 
 
 class LightStages:
@@ -47,9 +45,9 @@ class LightStages:
                 name: np.zeros((len(inputs), *shape), np.float32)
                 for name, shape in self.shapes.items()
             }
-        outputs = []
-        for start in range(0, inputs.shape[2], BLOCK_LENGTH):
-            block = inputs[:, :, start : start + BLOCK_LENGTH]
+        outputs, length = [], block_length(len(inputs))
+        for start in range(0, inputs.shape[2], length):
+            block = inputs[:, :, start : start + length]
             restored, *after = self.session.run(None, {"inputs": block, **state})
             state = dict(zip(state, after, strict=True))
             outputs.append(restored[:, 0])
