@@ -63,4 +63,5 @@ $(READY): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt \
 		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
+	-$(BIN)/python -m lib.inference.light_models
 	@touch $@

@@ -13,7 +13,7 @@ import soundfile
 from signals import voiced, write
 
 from lib import REPO, RUNS, restore
-from lib.inference.light import LightRestorer
+from lib.inference import light_models
 from lib.inference.restorer import Restorer
 from lib.restore import main
 
@@ -50,7 +50,8 @@ finally:
 
 def command_without_heavy_imports(*words, **options):
     """The same as `command`; an error if the process imports PyTorch, pandas, ..."""
-    LightRestorer()  # makes the models once, with PyTorch
+    # Made once, with PyTorch.
+    light_models.first_stage_model(), light_models.restorer_model()
     line = [sys.executable, "-c", WITHOUT, *map(str, words)]
     done = subprocess.run(line, cwd=REPO, capture_output=True, **options)
     assert done.returncode == 0, done.stderr[-2000:]
