@@ -22,6 +22,7 @@ from lib.inference.pcm import ENCODINGS, stream_pcm
 from lib.inference.recordings import ChannelRestorer, restore_jobs
 from lib.runtime.progress import progress, remark
 
+MAX_THREADS = 8  # each takes some 100 MB
 # Of drivers with which PyTorch may find a CUDA device; the second is Windows' subsystem for Linux.
 CUDA_DRIVERS = (Path("/proc/driver/nvidia"), Path("/dev/dxg"))
 
@@ -165,8 +166,8 @@ def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> N
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
-    n_threads = len(os.sched_getaffinity(0)) if is_light(arguments) else 1
-    restored = restore_jobs(todo, restorer, *options, min(n_threads, len(todo)))
+    n_cores = len(os.sched_getaffinity(0)) if is_light(arguments) else 1
+    restored = restore_jobs(todo, restorer, *options, min(n_cores, len(todo), MAX_THREADS))
     began = time.perf_counter()
     try:
         for outcome in progress(restored, "restoring", len(todo)):

@@ -23,9 +23,9 @@ from lib.inference.jobs import Job, Outcome
 from lib.runtime.progress import progress
 from lib.runtime.threaded import in_threads, until
 
-SHORT_S = 60.0  # recordings up to this length are read whole and restored in batches
+SHORT_S = 30.0  # recordings up to this length are read whole and restored in batches
 BATCH_SIZE = 4  # channels of short recordings in a batch: more of them are no faster
-BATCH_S = 60.0  # length of all of them together: a batch lies in memory
+BATCH_S = 30.0  # length of all of them together: a batch lies in memory
 BLOCK_S = 10.0  # length of the blocks of a long recording
 
 

@@ -105,7 +105,7 @@ def test_threads_give_what_one_thread_gives_in_the_same_order(tmp_path, monkeypa
         np.testing.assert_array_equal(one, three)
 
 
-def test_a_batch_holds_few_channels_and_a_minute_at_most():
+def test_a_batch_holds_few_channels_and_half_a_minute_at_most():
     def recording(channels, seconds):
         return SimpleNamespace(info=files.Info("WAV", "PCM_16", 100, channels, 100 * seconds))
 
@@ -113,7 +113,7 @@ def test_a_batch_holds_few_channels_and_a_minute_at_most():
     assert fits(recording(1, 5), [recording(1, 5)] * 3)
     assert not fits(recording(1, 5), [recording(1, 5)] * 4)
     assert not fits(recording(2, 5), [recording(1, 5)] * 3)
-    assert not fits(recording(2, 20), [recording(1, 21)])
+    assert not fits(recording(2, 10), [recording(1, 11)])
 
 
 def test_a_recording_of_which_little_is_left_is_named(restorer, tmp_path, monkeypatch):
