@@ -75,4 +75,5 @@ endif
 	$(BIN)/python -m pip install --disable-pip-version-check -c $(VENV)/constraints.txt \
 		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
 	-$(BIN)/python -m lib.metrics.warm_up
+	-$(BIN)/python -m lib.inference.light_models
 	@touch $@

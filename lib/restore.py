@@ -5,26 +5,26 @@ python -m lib.restore RECORDINGS RESTORED        a folder, and the folder that g
 python -m lib.restore --export chain.onnx        all of it, hop by hop, for ONNX Runtime
 sox in.wav -t s16 -r 48k -c 1 - | python -m lib.restore --stream | sox -t s16 -r 48k -c 1 - out.wav
 
-    >>> import numpy as np
-    >>> restorer = Restorer.load()
-    >>> restorer(np.zeros((4_410, 2)), 44_100).shape
-    (4410, 2)
+On a CPU the weights of this repository run without PyTorch, which takes seconds to import.
 """
 
 import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
 from lib.inference import jobs
 from lib.inference.checks import check_options
 from lib.inference.pcm import ENCODINGS, stream_pcm
-from lib.inference.recordings import restore_jobs
-from lib.inference.restorer import Restorer
-from lib.runtime.progress import progress
-from lib.runtime.threads import choose_device
+from lib.inference.recordings import ChannelRestorer, restore_jobs
+from lib.runtime.progress import progress, remark
+
+MAX_THREADS = 8  # each takes some 100 MB
+# Of drivers with which PyTorch may find a CUDA device; the second is Windows' subsystem for Linux.
+CUDA_DRIVERS = (Path("/proc/driver/nvidia"), Path("/dev/dxg"))
 
 
 def main() -> None:
@@ -35,13 +35,14 @@ def main() -> None:
         # A name that the terminal's encoding lacks must not cost the report.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # Loaded first: every task needs it, and a run that does not exist ends the program here.
-        restorer = Restorer.load(arguments.run, choose_device(arguments.device))
         if arguments.export:
+            restorer = load_in_pytorch(arguments)
             of_restorer = arguments.stage == "restorer"
             export = restorer.export if of_restorer else restorer.export_chain
             print(export(arguments.export))
             return
+        # Loaded first: a run that does not exist ends the program here.
+        restorer = load_light() if is_light(arguments) else load_in_pytorch(arguments)
         if arguments.stream:
             restore_stream(restorer, arguments)
             return
@@ -52,6 +53,34 @@ def main() -> None:
         os._exit(1)
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
+
+
+def is_light(arguments: argparse.Namespace) -> bool:
+    """Whether PyTorch is not needed: for the weights of this repository on a CPU."""
+    may_be_cuda = arguments.device == "auto" and any(path.exists() for path in CUDA_DRIVERS)
+    return arguments.run == "shipped" and arguments.device != "cuda" and not may_be_cuda
+
+
+# Each way is imported where it is taken, so that nobody waits for the other.
+
+
+def load_light() -> ChannelRestorer:
+    """The weights of this repository, without PyTorch."""
+    from threadpoolctl import threadpool_limits
+
+    from lib.inference.light import LightRestorer
+
+    # Files are what threads share. Those of BLAS would wait for each other, and burn as much time.
+    threadpool_limits(1)
+    return LightRestorer()
+
+
+def load_in_pytorch(arguments: argparse.Namespace):
+    """The `Restorer` of the run, on the device that was asked for."""
+    from lib.inference.restorer import Restorer
+    from lib.runtime.threads import choose_device
+
+    return Restorer.load(arguments.run, choose_device(arguments.device))
 
 
 def stop_like_ctrl_c() -> None:
@@ -66,7 +95,7 @@ def parse_arguments() -> argparse.Namespace:
     """The arguments as typed. A combination that makes no sense ends the program with status 2."""
     parser = argparse.ArgumentParser(
         "python -m lib.restore",
-        description=__doc__.partition("\n    >>>")[0],
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -113,45 +142,41 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def restore_stream(restorer: Restorer, arguments: argparse.Namespace) -> None:
+def restore_stream(restorer: ChannelRestorer, arguments: argparse.Namespace) -> None:
     """Raw samples from standard input to standard output, until the input ends."""
     already_enhanced = arguments.already_enhanced
     # 48 samples are a millisecond.
     delay = restorer.stream(already_enhanced=already_enhanced).delay
-    _remark(f"{delay / 48:.1f} ms late")
+    remark(f"{delay / 48:.1f} ms late")
     encoding, channels = arguments.encoding or "s16", arguments.channels or 1
     n_broken, n_bytes_left = stream_pcm(
         restorer, encoding, channels, arguments.mix, already_enhanced
     )
     if n_broken:
-        _remark(f"{n_broken} samples were NaN or infinite: silence stands in for them")
+        remark(f"{n_broken} samples were NaN or infinite: silence stands in for them")
     if n_bytes_left:
-        _remark(
+        remark(
             f"the last {n_bytes_left} bytes are left out: less than a sample of"
             f" {channels} channels in {encoding}; are --encoding and --channels right?"
         )
 
 
-def _remark(text: str) -> None:
-    """On standard error, since standard output is for samples alone."""
-    # If it is closed, `print` would take standard output.
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)
-
-
-def restore_files(restorer: Restorer, arguments: argparse.Namespace) -> NoReturn:
+def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> NoReturn:
     """Restore files, then exit: with status 1 if one failed or Ctrl-C stopped it."""
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
+    n_cores = len(os.sched_getaffinity(0)) if is_light(arguments) else 1
+    restored = restore_jobs(todo, restorer, *options, min(n_cores, len(todo), MAX_THREADS))
+    began = time.perf_counter()
     try:
-        for outcome in progress(restore_jobs(todo, restorer, *options), "restoring", len(todo)):
+        for outcome in progress(restored, "restoring", len(todo)):
             outcomes.append(outcome)
     except KeyboardInterrupt:
         # A user who stops still learns which files are there.
-        print(jobs.report(outcomes))
+        print(jobs.report(outcomes, time.perf_counter() - began))
         sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
-    print(jobs.report(outcomes), flush=True)
+    print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
     # True is status 1.
     sys.exit(any(outcome.problem for outcome in outcomes))
 

@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 from signals import voiced, write
 
-from lib import REPO, RUNS
+from lib import REPO, RUNS, restore
+from lib.inference import light_models
 from lib.inference.restorer import Restorer
 from lib.restore import main
 
@@ -33,6 +35,61 @@ def test_a_folder_is_restored_and_the_status_tells_that_one_file_failed(tmp_path
     assert done.returncode == 1 and "1 of 2 restored" in done.stdout
     assert "not restored:" in done.stdout and "two.wav: not readable as audio" in done.stdout
     assert soundfile.info(tmp_path / "out" / "a" / "one.wav").subtype == "PCM_24"
+
+
+HEAVY = {"torch", "scipy", "librosa", "pandas", "mlflow", "numba", "onnx"}
+WITHOUT = f"""
+import runpy, sys
+try:
+    runpy.run_module("lib.restore", run_name="__main__")
+finally:
+    heavy = sys.modules.keys() & {HEAVY}
+    assert not heavy, heavy
+"""
+
+
+def command_without_heavy_imports(*words, **options):
+    """The same as `command`; an error if the process imports PyTorch, pandas, ..."""
+    # Made once, with PyTorch.
+    light_models.first_stage_model(), light_models.restorer_model()
+    line = [sys.executable, "-c", WITHOUT, *map(str, words)]
+    done = subprocess.run(line, cwd=REPO, capture_output=True, **options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
+
+
+def test_a_folder_is_restored_in_threads_and_without_pytorch_as_by_pytorch(tmp_path):
+    signals = [3 * voiced(0.5 + 0.1 * i, i) for i in range(6)]
+    for i, samples in enumerate(signals):
+        write(tmp_path / "in" / f"{i}.wav", samples, subtype="FLOAT")
+    done = command_without_heavy_imports(tmp_path / "in", tmp_path / "out", text=True)
+    assert "6 of 6 restored" in done.stdout
+    for i, expected in enumerate(Restorer.load().restore_batch(signals)):
+        restored, _ = soundfile.read(tmp_path / "out" / f"{i}.wav", dtype="float32")
+        assert np.abs(restored - expected).max() < 1e-5
+
+
+def test_a_stream_runs_without_pytorch_as_by_pytorch():
+    samples, restorer = 3 * voiced(0.5, 0), Restorer.load()
+    words = ("--stream", "--encoding", "f32")
+    done = command_without_heavy_imports(*words, input=samples.tobytes())
+    restored = np.frombuffer(done.stdout, "<f4")[restorer.stream().delay :]
+    assert np.abs(restored - restorer(samples)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "run, device, has_driver, expected",
+    [
+        ("shipped", "auto", False, True),
+        ("shipped", "auto", True, False),
+        ("shipped", "cpu", True, True),
+        ("shipped", "cuda", False, False),
+        ("latest", "cpu", False, False),
+    ],
+)
+def test_pytorch_is_for_cuda_and_for_training_runs(monkeypatch, run, device, has_driver, expected):
+    monkeypatch.setattr(restore, "CUDA_DRIVERS", (REPO / ("lib" if has_driver else "none"),))
+    assert restore.is_light(SimpleNamespace(run=run, device=device)) == expected
 
 
 def test_the_notebook_restores_a_single_file_into_its_folder(tmp_path):

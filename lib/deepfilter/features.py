@@ -4,17 +4,7 @@ import torch
 from torch import Tensor
 
 from lib.deepfilter.grid import N_DF, N_ERB
-
-NORM_ALPHA = 0.99  # of the running means: a time constant of one second
-
-
-def first_means() -> Tensor:
-    """The running means before any signal `[128]`: of 32 ERB levels in dB, of 96 magnitudes.
-
-    >>> first_means()[[0, 31, 32, 127]]
-    tensor([-6.0000e+01, -9.0000e+01,  1.0000e-03,  1.0000e-04])
-    """
-    return torch.cat([torch.linspace(-60.0, -90.0, N_ERB), torch.linspace(0.001, 0.0001, N_DF)])
+from lib.deepfilter.running_means import NORM_ALPHA
 
 
 def normalised_features(

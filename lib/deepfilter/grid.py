@@ -2,8 +2,7 @@
 
 import math
 
-import torch
-from torch import Tensor
+import numpy as np
 
 SAMPLE_RATE = 48_000
 HOP_LENGTH = 480
@@ -43,33 +42,31 @@ def erb_widths() -> list[int]:
     return widths
 
 
-def band_matrix(n_bins: int = N_BINS) -> Tensor:
-    """Which bin lies in which band: ones and zeros `[n_bins, 32]`.
+def band_matrix(n_bins: int = N_BINS) -> np.ndarray:
+    """Which bin lies in which band: ones and zeros `[n_bins, 32]`, float32.
 
     Args:
         n_bins: of a spectrum up to 24 kHz. On another grid a bin has the band of the nearest one.
 
     >>> band_matrix().sum(0)[:3]
-    tensor([2., 2., 2.])
-    >>> list(band_matrix(513).shape)
-    [513, 32]
+    array([2., 2., 2.], dtype=float32)
+    >>> band_matrix(513).shape
+    (513, 32)
     """
-    band_of_bin = torch.repeat_interleave(torch.arange(N_ERB), torch.tensor(erb_widths()))
-    nearest = torch.linspace(0, N_BINS - 1, n_bins).round().long()
-    bands = torch.zeros(n_bins, N_ERB)
-    bands[torch.arange(n_bins), band_of_bin[nearest]] = 1.0
-    return bands
+    band_of_bin = np.repeat(np.arange(N_ERB), erb_widths())
+    nearest = np.rint(np.linspace(0, N_BINS - 1, n_bins, dtype=np.float32)).astype(int)
+    return np.eye(N_ERB, dtype=np.float32)[band_of_bin[nearest]]
 
 
-def vorbis_window(length: int) -> Tensor:
-    """The Vorbis window `[length]`, the same for analysis and synthesis.
+def vorbis_window(length: int) -> np.ndarray:
+    """The Vorbis window `[length]`, float32, the same for analysis and synthesis.
 
     Its square and the square half a length later add up to one, so that overlap-add gives the
     signal back.
 
     >>> window = vorbis_window(960)
-    >>> bool(torch.allclose(window[:480] ** 2 + window[480:] ** 2, torch.ones(480)))
+    >>> bool(np.allclose(window[:480] ** 2 + window[480:] ** 2, 1))
     True
     """
-    t = (torch.arange(length, dtype=torch.float64) + 0.5) / length
-    return torch.sin(math.pi / 2 * torch.sin(math.pi * t) ** 2).float()
+    t = (np.arange(length) + 0.5) / length
+    return np.sin(np.pi / 2 * np.sin(np.pi * t) ** 2).astype(np.float32)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lib.deepfilter import filters
 from lib.deepfilter.export import onnx_network
-from lib.deepfilter.features import first_means, normalised_features
+from lib.deepfilter.features import normalised_features
 from lib.deepfilter.gates import Estimates, gated_estimates, open_gates
 from lib.deepfilter.grid import (
     DELAY,
@@ -29,6 +29,7 @@ from lib.deepfilter.grid import (
     vorbis_window,
 )
 from lib.deepfilter.network import make_network
+from lib.deepfilter.running_means import first_means
 from lib.deepfilter.settings import DEFAULTS, Settings
 from lib.deepfilter.working_level import Level, follow, known_level, unknown_level
 
@@ -81,9 +82,9 @@ class DeepFilter(nn.Module):
         super().__init__()
         self.settings = settings
         self.network = make_network()
-        self.register_buffer("window", vorbis_window(N_FFT))
-        self.register_buffer("bands", band_matrix())
-        self.register_buffer("first_means", first_means())
+        self.register_buffer("window", torch.from_numpy(vorbis_window(N_FFT)))
+        self.register_buffer("bands", torch.from_numpy(band_matrix()))
+        self.register_buffer("first_means", torch.from_numpy(first_means()))
 
     @torch.no_grad()
     def forward(
@@ -101,7 +102,7 @@ class DeepFilter(nn.Module):
         hops = noisy.unflatten(1, (-1, HOP_LENGTH))
         if state is None:
             state = self.start(len(noisy))
-            state = state._replace(level=known_level(hops, state.level))
+            state = state._replace(level=known_level(_powers(hops), state.level))
 
         samples = torch.cat([state.last_hop, noisy], dim=1)  # [B, 480 + T]
         frames = samples.unfold(1, N_FFT, HOP_LENGTH) * self.window  # [B, frames, 960]
@@ -109,8 +110,9 @@ class DeepFilter(nn.Module):
         spectrum = torch.fft.rfft(frames) / N_FFT  # [B, frames, 481]
 
         # Only the network hears the gain: its estimates are applied to the signal as it is.
-        gain_db, level = follow(hops, state.level)
-        heard = spectrum * 10 ** (gain_db / 20)[..., None]
+        gain_db, level = follow(_powers(hops), state.level)
+        factors = torch.from_numpy(10 ** (gain_db / 20)).to(noisy.device)
+        heard = spectrum * factors[..., None]
         erb, low, means = normalised_features(heard, state.means, self.bands)
         # Gates need one call of the network a frame; with the defaults one call does for all.
         if self.settings.gated:
@@ -137,10 +139,10 @@ class DeepFilter(nn.Module):
         hop = zeros(batch_size, HOP_LENGTH)
         means = self.first_means.repeat(batch_size, 1)
         spectra = zeros(batch_size, ORDER - 1, N_BINS, dtype=torch.complex64)
-        network, level = self.network.start(batch_size), unknown_level(batch_size, hop.device)
+        network, level = self.network.start(batch_size), unknown_level(batch_size)
         # The runtime hears every signal as it is, as if something loud had come before.
         if self.settings.hold_at_pauses:
-            level = level._replace(loudest_db=level.loudest_db + torch.inf)
+            level = level._replace(loudest_db=level.loudest_db + np.inf)
         return State(hop, hop, means, spectra, network, level)
 
     def rows(self, samples: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
@@ -182,3 +184,8 @@ class DeepFilter(nn.Module):
         if settings.atten_lim_db < 100:
             filtered = filters.limit_attenuation(filtered, noisy, settings.atten_lim_db)
         return filtered
+
+
+def _powers(hops: Tensor) -> np.ndarray:
+    """Mean power of each hop `[B, n, 480]`: `[B, n]`. The level is followed on the CPU."""
+    return hops.square().mean(2).cpu().numpy()

@@ -53,7 +53,9 @@ class GroupedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        return torch.einsum("btgi,gih->btgh", x.unflatten(2, self.groups), self.weight).flatten(2)
+        # As products of matrices: ONNX Runtime takes longer for an `einsum`, a sixth of a block.
+        by_group = x.reshape(-1, *self.groups).transpose(0, 1) @ self.weight  # [groups, frames, h]
+        return by_group.transpose(0, 1).reshape(*x.shape[:2], -1)
 
 
 class SqueezedGRU(nn.Module):

@@ -4,7 +4,6 @@ from importlib import metadata
 from typing import NamedTuple
 
 from lib.deepfilter.grid import LSNR_MAX, LSNR_MIN
-from lib.deepfilter.weights import WEIGHTS_FROM, WEIGHTS_SHA256, weights_archive
 
 # Raise the number whenever the same input gives another output. Working levels left it at 1: they
 # changed nothing but signals whose loudest part is below -40 dB, and whose speech was lost before.
@@ -60,6 +59,9 @@ def identity(settings: Settings = DEFAULTS, device: str = "cpu") -> dict[str, st
     >>> sorted(identity())
     ['df_device', 'df_engine', 'df_settings', 'df_weights_sha256']
     """
+    # Imported here: the settings themselves need no PyTorch.
+    from lib.deepfilter.weights import WEIGHTS_FROM, WEIGHTS_SHA256, weights_archive
+
     # This reads the archive and compares its hash.
     weights_archive()
     # The format writes 100 and 100.0 alike: equal settings have equal texts.

@@ -4,14 +4,19 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lib.deepfilter.grid import DELAY, DELAY_HOPS, HOP_LENGTH, SAMPLE_RATE
-from lib.deepfilter.model import DeepFilter
 from lib.deepfilter.pauses import are_quiet, mirrored_end, whole_hops
 from lib.deepfilter.rows import silent_rows
-from lib.deepfilter.working_level import N_AHEAD, Level, follow, is_settled, known_level
+from lib.deepfilter.stage import Stage
+from lib.deepfilter.working_level import (
+    N_AHEAD,
+    Level,
+    follow,
+    hop_powers,
+    is_settled,
+    known_level,
+)
 
 CHUNK_LENGTH = 10 * SAMPLE_RATE  # samples of a long chunk that are worked on at once
 
@@ -27,7 +32,7 @@ class DeepFilterStream:
     heard louder from its start on if half a second of it is pushed at once, as `whole` does.
     """
 
-    def __init__(self, model: DeepFilter):
+    def __init__(self, model: Stage):
         self.model = model
         self.state = model.start(1)
         self.n_pending = 0  # hops that the network has heard and that have not come out, 0 to 3
@@ -103,7 +108,7 @@ class DeepFilterStream:
     def _look_ahead(self, hops: np.ndarray, whole: bool = False) -> None:
         """Note the level of hops that are known before they are pushed."""
         if len(hops) and not is_settled(self.state.level):
-            level = known_level(self._tensor(hops), self.state.level, whole)
+            level = known_level(_powers(hops), self.state.level, whole)
             self.state = self.state._replace(level=level)
 
     def _has_just_begun(self, samples: np.ndarray) -> bool:
@@ -115,13 +120,8 @@ class DeepFilterStream:
 
     def _follow(self, hops: np.ndarray) -> tuple[np.ndarray, Level]:
         """Gains `[n]` in dB of the next hops, and the level behind them."""
-        gain_db, level = follow(self._tensor(hops), self.state.level)
-        return gain_db[0].cpu().numpy(), level
-
-    def _tensor(self, hops: np.ndarray) -> Tensor:
-        """`[n, 480]` -> `[1, n, 480]` on the model's device."""
-        # A copy where need be: a mirrored end is an array that runs backwards.
-        return torch.from_numpy(np.ascontiguousarray(hops))[None].to(self.model.window.device)
+        gain_db, level = follow(_powers(hops), self.state.level)
+        return gain_db[0], level
 
 
 class RuntimeStream(DeepFilterStream):
@@ -137,12 +137,17 @@ class RuntimeStream(DeepFilterStream):
         return self.push(samples.reshape(-1, HOP_LENGTH))
 
 
+def _powers(hops: np.ndarray) -> np.ndarray:
+    """Of hops `[n, 480]`: `[1, n]`."""
+    return hop_powers(hops.reshape(1, -1))
+
+
 def _split(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whole hops `[n, 480]`, and the samples that are left over."""
     n_whole = len(samples) // HOP_LENGTH * HOP_LENGTH
     return samples[:n_whole].reshape(-1, HOP_LENGTH), samples[n_whole:]
 
 
-def open_stream(model: DeepFilter) -> DeepFilterStream:
+def open_stream(model: Stage) -> DeepFilterStream:
     """A stream with pauses as the model's settings want them."""
     return RuntimeStream(model) if model.settings.hold_at_pauses else DeepFilterStream(model)

@@ -17,9 +17,7 @@ the mean power.
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.lib.stride_tricks import sliding_window_view
 
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.pauses import QUIET_POWER
@@ -40,39 +38,56 @@ SILENCE_DB = -200.0
 class Level(NamedTuple):
     """What the gain follows from, besides the next hops."""
 
-    powers: Tensor  # [B, 19], of the last hops
-    loudest_db: Tensor  # [B], level of the loudest part
-    age: Tensor  # [B], hops since the first sound
-    known: Tensor  # [B], whether the loudest part was known beforehand
-    normal_db: Tensor  # [B], if the loudest part is above, the signal is heard as it is
+    powers: np.ndarray  # [B, 19], of the last hops
+    loudest_db: np.ndarray  # [B], level of the loudest part
+    age: np.ndarray  # [B], hops since the first sound
+    known: np.ndarray  # [B], whether the loudest part was known beforehand
+    normal_db: np.ndarray  # [B], if the loudest part is above, the signal is heard as it is
 
 
-def unknown_level(batch_size: int, device: torch.device | str = "cpu") -> Level:
+def hop_powers(samples: np.ndarray) -> np.ndarray:
+    """Mean power of each hop: `[B, T]`, T in whole hops -> `[B, T / 480]`.
+
+    >>> hop_powers(np.full((1, 960), 0.1, np.float32))
+    array([[0.01, 0.01]], dtype=float32)
+    """
+    hops = samples.reshape(len(samples), -1, HOP_LENGTH)
+    return np.square(hops).mean(axis=2)
+
+
+def unknown_level(batch_size: int) -> Level:
     """The level before a signal of which nothing is known."""
-    powers = torch.zeros(batch_size, N_MEAN - 1, device=device)
+    powers = np.zeros((batch_size, N_MEAN - 1), np.float32)
     zeros = powers[:, 0]
-    return Level(powers, zeros + SILENCE_DB, zeros.long(), zeros.bool(), zeros + NORMAL_DB)
+    return Level(
+        powers, zeros + SILENCE_DB, zeros.astype(int), zeros.astype(bool), zeros + NORMAL_DB
+    )
 
 
-def known_level(hops: Tensor, level: Level, whole: bool = False) -> Level:
-    """`level` before `hops` that are known beforehand, as in a file or in a long chunk of a stream.
+def known_level(power: np.ndarray, level: Level, whole: bool = False) -> Level:
+    """`level` before hops that are known beforehand, as in a file or in a long chunk of a stream.
 
     The loudest part of the first 5 s counts from their start on. Nothing changes if the signal
     began more than 0.5 s ago, or if these hops are too few to end the first 0.5 s.
 
     Args:
-        hops: `[B, n, 480]`.
+        power: of these hops, `[B, n]`.
         whole: they are the whole signal, which may be shorter than 0.5 s.
     """
-    levels_db, power, age = _measure(hops, level)
+    levels_db, age = _measure(power, level)
     is_ahead = age <= N_AHEAD
-    ahead = torch.where(is_ahead, levels_db, SILENCE_DB).amax(1)
+    ahead = np.where(is_ahead, levels_db, np.float32(SILENCE_DB)).max(axis=1)
     # Pauses do not count, nor what a batch is padded with.
-    heard = torch.where(is_ahead & (power >= QUIET_POWER), levels_db, torch.nan)
-    is_usually_quiet = heard.nanquantile(0.9, dim=1) < USUAL_DB
+    is_heard = is_ahead & (power >= QUIET_POWER)
+    is_usually_quiet = np.array(
+        [
+            bool(heard.any()) and np.quantile(row[heard], 0.9) < USUAL_DB
+            for row, heard in zip(levels_db, is_heard, strict=True)
+        ]
+    )
     known = (level.age < N_WAIT) & (age[:, -1] >= (1 if whole else N_WAIT))
-    loudest_db = torch.where(known, torch.maximum(level.loudest_db, ahead), level.loudest_db)
-    normal_db = torch.where(known & is_usually_quiet, BURST_DB, level.normal_db)
+    loudest_db = np.where(known, np.maximum(level.loudest_db, ahead), level.loudest_db)
+    normal_db = np.where(known & is_usually_quiet, np.float32(BURST_DB), level.normal_db)
     return level._replace(loudest_db=loudest_db, known=level.known | known, normal_db=normal_db)
 
 
@@ -81,26 +96,27 @@ def is_settled(level: Level) -> bool:
     return bool((level.known | (level.age >= N_WAIT)).all())
 
 
-def follow(hops: Tensor, level: Level) -> tuple[Tensor, Level]:
+def follow(power: np.ndarray, level: Level) -> tuple[np.ndarray, Level]:
     """The gain with which the network hears each hop, in dB, and the level after them.
 
     Shape:
-        - hops: `[B, n, 480]`; gain: `[B, n]`, 0 to 50
+        - power: `[B, n]`, of the hops; gain: `[B, n]`, 0 to 50
 
-    >>> speech = torch.full((1, 100, HOP_LENGTH), 0.001)  # -60 dB
+    >>> speech = np.full((1, 100), 1e-6, np.float32)  # -60 dB
     >>> gain_db, _ = follow(speech, unknown_level(1))
-    >>> gain_db[0, [0, 48, 49, 99]]  # the first half second of an unknown signal is heard as it is
-    tensor([ 0.,  0., 35., 35.])
+    >>> gain_db[0, [0, 48, 49, 99]].round(2)  # the first half second is heard as it is
+    array([ 0.,  0., 35., 35.], dtype=float32)
     """
-    levels_db, power, age = _measure(hops, level)
+    levels_db, age = _measure(power, level)
     # Neither a pause nor the first 5 s make the loudest part be forgotten.
-    fallen = FALL_DB * ((power >= QUIET_POWER) & (age > N_AHEAD)).cumsum(1)
+    is_forgetting = (power >= QUIET_POWER) & (age > N_AHEAD)
+    fallen = np.float32(FALL_DB) * is_forgetting.cumsum(axis=1, dtype=np.float32)
     # With `fallen` added, a level that falls by FALL_DB in each of these hops is constant.
-    risen = torch.cat([level.loudest_db[:, None], levels_db + fallen], dim=1)
-    loudest_db = risen.cummax(1).values[:, 1:] - fallen
+    risen = np.concatenate([level.loudest_db[:, None], levels_db + fallen], axis=1)
+    loudest_db = np.maximum.accumulate(risen, axis=1)[:, 1:] - fallen
     is_quiet = (loudest_db < level.normal_db[:, None]) & ((age >= N_WAIT) | level.known[:, None])
-    gain_db = torch.where(is_quiet, (WORKING_DB - loudest_db).clamp(max=MAX_GAIN_DB), 0.0)
-    powers = torch.cat([level.powers, power], dim=1)[:, 1 - N_MEAN :]
+    gain_db = np.where(is_quiet, np.minimum(WORKING_DB - loudest_db, MAX_GAIN_DB), 0)
+    powers = np.concatenate([level.powers, power], axis=1)[:, 1 - N_MEAN :]
     return gain_db, level._replace(powers=powers, loudest_db=loudest_db[:, -1], age=age[:, -1])
 
 
@@ -110,17 +126,17 @@ def sample_gains(noisy: np.ndarray, level: Level, whole: bool = False) -> tuple[
     Shape:
         - noisy, factors: `[B, T]`, float32, T in whole hops
     """
-    hops = torch.from_numpy(noisy).unflatten(1, (-1, HOP_LENGTH))
+    power = hop_powers(noisy)
     if not is_settled(level):
-        level = known_level(hops, level, whole)
-    gain_db, level = follow(hops, level)
-    return (10 ** (gain_db / 20)).repeat_interleave(HOP_LENGTH, dim=1).numpy(), level
+        level = known_level(power, level, whole)
+    gain_db, level = follow(power, level)
+    return np.repeat(10 ** (gain_db / 20), HOP_LENGTH, axis=1), level
 
 
-def _measure(hops: Tensor, level: Level) -> tuple[Tensor, Tensor, Tensor]:
-    """Level of each hop and the 19 before it, power of each hop, hops since the first sound."""
-    power = hops.square().mean(2)
-    means = F.avg_pool1d(torch.cat([level.powers, power], dim=1)[:, None], N_MEAN, 1)[:, 0]
-    levels_db = 10 * torch.log10(means.clamp(min=10 ** (SILENCE_DB / 10)))
-    began = (level.age[:, None] > 0) | ((power >= SOUND_POWER).cumsum(1) > 0)
-    return levels_db, power, level.age[:, None] + began.cumsum(1)
+def _measure(power: np.ndarray, level: Level) -> tuple[np.ndarray, np.ndarray]:
+    """Level of each hop and the 19 before it, hops since the first sound, `[B, n]` each."""
+    powers = np.concatenate([level.powers, power], axis=1)
+    means = sliding_window_view(powers, N_MEAN, axis=1).mean(axis=2)
+    levels_db = 10 * np.log10(np.maximum(means, 10 ** (SILENCE_DB / 10)))
+    began = (level.age[:, None] > 0) | np.logical_or.accumulate(power >= SOUND_POWER, axis=1)
+    return levels_db, level.age[:, None] + began.cumsum(axis=1)

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.deepfilter.features import NORM_ALPHA, first_means
 from lib.deepfilter.grid import (
     DELAY,
     DELAY_HOPS,
@@ -25,6 +24,7 @@ from lib.deepfilter.grid import (
     vorbis_window,
 )
 from lib.deepfilter.network import make_network
+from lib.deepfilter.running_means import NORM_ALPHA, first_means
 from lib.inference.chain_level import next_level
 from lib.inference.chain_network import NETWORK_STATES, FrameNetwork
 from lib.models.dft import dft, inverse_dft
@@ -57,13 +57,13 @@ class Frames(nn.Module):
     def __init__(self):
         super().__init__()
         self.network = FrameNetwork(make_network())
-        window, bands = vorbis_window(N_FFT), band_matrix()
+        window, bands = map(torch.from_numpy, (vorbis_window(N_FFT), band_matrix()))
         # The forward scale 1 / 960 is upstream's, and the network's levels count on it.
         self.register_buffer("window", window / N_FFT)
         self.register_buffer("window_back", window * N_FFT)
         self.register_buffer("mask", bands[N_DF:].T.contiguous())  # of bins that are not filtered
         self.register_buffer("band_means", bands / bands.sum(0))
-        self.register_buffer("first_means", first_means()[None])
+        self.register_buffer("first_means", torch.from_numpy(first_means())[None])
 
     def forward(
         self, hops: Tensor, factors: Tensor, share: Tensor, *states: Tensor

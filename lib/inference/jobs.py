@@ -157,8 +157,11 @@ def failed(job: Job, error: Exception) -> Outcome:
     return Outcome(str(job.source), str(job.target), problem=printable(problem))
 
 
-def report(outcomes: Sequence[Outcome]) -> str:
+def report(outcomes: Sequence[Outcome], took_s: float | None = None) -> str:
     """A line for each problem, then how many recordings were restored and how fast.
+
+    Args:
+        took_s: of all together; by default the sum, as if one came after the other.
 
     >>> print(report([Outcome("a.wav", "b.wav", 60.0, 5.0, n_clipped=2)]))
     b.wav: 2 samples were beyond full scale and are clipped
@@ -177,7 +180,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
                 " recording; if that holds speech, make it louder and restore it again"
             )
     seconds = sum(outcome.seconds for outcome in restored)
-    took_s = sum(outcome.took_s for outcome in restored)
+    if took_s is None:
+        took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
     # Another run or mix may have made them.
     earlier = f"; already there: {n_existed}, with the options of then" if n_existed else ""

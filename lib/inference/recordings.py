@@ -6,7 +6,9 @@ bounded whatever the length.
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from threading import Event
 from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
@@ -19,9 +21,11 @@ from lib.inference.channels import fit_length, join_channels, split_channels
 from lib.inference.checks import check_options
 from lib.inference.jobs import Job, Outcome
 from lib.runtime.progress import progress
+from lib.runtime.threaded import in_threads, until
 
-SHORT_S = 60.0  # recordings up to this length are read whole and restored in batches
-BATCH_SIZE = 8  # channels of short recordings in a batch
+SHORT_S = 30.0  # recordings up to this length are read whole and restored in batches
+BATCH_SIZE = 4  # channels of short recordings in a batch: more of them are no faster
+BATCH_S = 30.0  # length of all of them together: a batch lies in memory
 BLOCK_S = 10.0  # length of the blocks of a long recording
 
 
@@ -75,6 +79,7 @@ def restore_jobs(
     overwrite: bool = False,
     mix: float = 1.0,
     already_enhanced: bool = False,
+    n_threads: int = 1,
 ) -> Iterator[Outcome]:
     """Restore recordings. A bad one gives an outcome with its problem, and the others go on.
 
@@ -83,6 +88,8 @@ def restore_jobs(
         overwrite: replace targets that exist, also those that an earlier run has written.
         mix: share of restored in the target, 0 to 1; the rest is the source.
         already_enhanced: the sources have been through DeepFilterNet3.
+        n_threads: batches and long recordings that are worked on at the same time. The restorer has
+            to allow it, as `lib.inference.light` does.
 
     Raises:
         ValueError: `mix` is not within 0 to 1, or jobs have a noisy original without
@@ -90,34 +97,56 @@ def restore_jobs(
     """
     check_options(mix, already_enhanced, any(job.noisy for job in todo))
     options = Options(mix=mix, already_enhanced=already_enhanced)
+    stop = Event()
+    tasks = _tasks(todo, restorer, overwrite, options, stop)
+    for outcomes in in_threads(tasks, n_threads, stop):
+        yield from outcomes
+
+
+def _tasks(
+    todo: Sequence[Job],
+    restorer: ChannelRestorer,
+    overwrite: bool,
+    options: Options,
+    stop: Event,
+) -> Iterator[Callable[[], list[Outcome]]]:
+    """What is to be done, in parts that do not need each other."""
     batch: list[ShortRecording] = []
     for job in todo:
         try:
             info = jobs.check_job(job, overwrite)
             if not overwrite and jobs.is_done(job, info):
-                yield jobs.existed(job, info)
+                yield partial(list, [jobs.existed(job, info)])
                 continue
             # Long recordings are not read whole: memory would grow with their length.
             if info.duration > SHORT_S:
-                yield _restore_long(job, info, restorer, options)
+                yield partial(_restore_long, job, info, restorer, options, stop)
                 continue
             noisy = source_file.read_whole(job.noisy) if job.noisy else None
-            batch.append(ShortRecording(job, info, source_file.read_whole(job.source), noisy))
+            recording = ShortRecording(job, info, source_file.read_whole(job.source), noisy)
         except (AudioError, soundfile.SoundFileError, OSError, ValueError) as error:
-            yield jobs.failed(job, error)
-        # Outside `try`: an error of the restorer is no problem of a single file.
-        if sum(recording.info.channels for recording in batch) >= BATCH_SIZE:
-            yield from _restore_short(batch, restorer, options)
+            yield partial(list, [jobs.failed(job, error)])
+            continue
+        if batch and not _fits(recording, batch):
+            yield partial(_restore_short, batch, restorer, options)
             batch = []
+        batch.append(recording)
     if batch:
-        yield from _restore_short(batch, restorer, options)
+        yield partial(_restore_short, batch, restorer, options)
+
+
+def _fits(recording: ShortRecording, batch: Sequence[ShortRecording]) -> bool:
+    """Whether a batch with one more recording is not too large."""
+    infos = [other.info for other in (*batch, recording)]
+    seconds = sum(info.channels * info.duration for info in infos)
+    return sum(info.channels for info in infos) <= BATCH_SIZE and seconds <= BATCH_S
 
 
 def _restore_short(
     batch: Sequence[ShortRecording], restorer: ChannelRestorer, options: Options
-) -> Iterator[Outcome]:
+) -> list[Outcome]:
     """Restore short recordings together; each channel is a signal of its own."""
-    began = time.perf_counter()
+    began, outcomes = time.perf_counter(), []
     signals, noisy_signals = [], []
     for recording in batch:
         rate = recording.info.sample_rate
@@ -135,18 +164,25 @@ def _restore_short(
         try:
             recording = join_channels(channels, info.sample_rate, info.n_samples)
             n_clipped = target_file.write(job.target, job.source, info, [recording])
-            yield jobs.done(job, info, took_s, n_clipped, [_energy(source), _energy(recording)])
+            energies = [_energy(source), _energy(recording)]
+            outcomes.append(jobs.done(job, info, took_s, n_clipped, energies))
         except (AudioError, OSError, soundfile.SoundFileError) as error:
-            yield jobs.failed(job, error)
+            outcomes.append(jobs.failed(job, error))
+    return outcomes
 
 
-def _restore_long(job: Job, info: Info, restorer: ChannelRestorer, options: Options) -> Outcome:
+def _restore_long(
+    job: Job, info: Info, restorer: ChannelRestorer, options: Options, stop: Event
+) -> list[Outcome]:
     """Restore a long recording block by block."""
     began = time.perf_counter()
     energies = [0.0, 0.0]
     blocks = _restored_blocks(job, info, restorer, options, energies)
-    n_clipped = target_file.write(job.target, job.source, info, blocks)
-    return jobs.done(job, info, time.perf_counter() - began, n_clipped, energies)
+    try:
+        n_clipped = target_file.write(job.target, job.source, info, until(stop, blocks))
+    except (AudioError, soundfile.SoundFileError, OSError, ValueError) as error:
+        return [jobs.failed(job, error)]
+    return [jobs.done(job, info, time.perf_counter() - began, n_clipped, energies)]
 
 
 def _restored_blocks(

@@ -32,7 +32,7 @@ def band_distance(
 
     >>> from lib.deepfilter.grid import band_matrix
     >>> flat, n_frames = torch.ones(1, 513, 1) + 0j, torch.tensor([1])
-    >>> given = band_matrix(513), torch.ones(1, 513), n_frames
+    >>> given = torch.from_numpy(band_matrix(513)), torch.ones(1, 513), n_frames
     >>> [round(band_distance(flat, gain * flat, flat, *given).item(), 2) for gain in (1.5, 100)]
     [3.52, 6.0]
     """

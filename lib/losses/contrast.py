@@ -31,7 +31,7 @@ def contrast_distance(
     >>> from lib.deepfilter.grid import band_matrix
     >>> flat = torch.ones(1, 513, 1) + 0j
     >>> comb = flat * torch.tensor([1.0, 0.1]).repeat(257)[None, :513, None]
-    >>> given = torch.ones(1, 513), band_matrix(513), torch.tensor([1])
+    >>> given = torch.ones(1, 513), torch.from_numpy(band_matrix(513)), torch.tensor([1])
     >>> [round(contrast_distance(x, flat, *given).item(), 1) for x in (flat, comb, 0.5 * comb)]
     [0.0, 7.0, 7.0]
     """

@@ -71,7 +71,9 @@ class ReconstructionLoss(nn.Module):
         # Not persistent: they follow from constants and are no weights.
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("mels", terms.mel_filters(), persistent=False)
-        self.register_buffer("erb_bands", band_matrix(N_FFT // 2 + 1), persistent=False)
+        self.register_buffer(
+            "erb_bands", torch.from_numpy(band_matrix(N_FFT // 2 + 1)), persistent=False
+        )
 
     def forward(
         self,

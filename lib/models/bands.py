@@ -68,8 +68,8 @@ class Bands(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(1e-2)
             self.head.bias.zero_()
-        self.register_buffer("window", vorbis_window(N_FFT), persistent=False)
-        self.register_buffer("bands", band_matrix(), persistent=False)
+        self.register_buffer("window", torch.from_numpy(vorbis_window(N_FFT)), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(band_matrix()), persistent=False)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class.

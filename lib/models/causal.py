@@ -54,8 +54,7 @@ class CausalConv2d(nn.Module):
         if state is None:
             state = x.new_zeros(x.shape[0], x.shape[1], self.context, x.shape[3])
         x = torch.cat([state, x], dim=2)  # [B, C_in, context + frames, F]
-        # A slice from -0 would keep everything where there is no context.
-        return self.conv(x), x[:, :, x.shape[2] - self.context :]
+        return self.conv(x), _last(x, self.context)
 
 
 class CausalConv1d(nn.Module):
@@ -94,7 +93,7 @@ class CausalConv1d(nn.Module):
         if state is None:
             state = x.new_zeros(x.shape[0], x.shape[1], self.context)
         x = torch.cat([state, x], dim=2)  # [B, C_in, context + T]
-        return self.conv(x), x[:, :, x.shape[2] - self.context :]
+        return self.conv(x), _last(x, self.context)
 
 
 class CausalTransposed1d(nn.Module):
@@ -138,6 +137,13 @@ class CausalTransposed1d(nn.Module):
         y = y + F.pad(state, (0, y.shape[2] - self.trim))
         n_steps = x.shape[2] * self.stride
         return y[:, :, :n_steps] + self.bias[:, None], y[:, :, n_steps:]
+
+
+def _last(x: Tensor, n: int) -> Tensor:
+    """The last `n` steps of `[B, C, steps, ...]`."""
+    # A slice from -0 would keep everything. One from `x.shape[2] - n` would be a constant in an
+    # exported model, whatever the number of steps.
+    return x[:, :, -n:] if n else x[:, :, :0]
 
 
 def check_hops(inputs: Tensor, n_inputs: int, hop_length: int) -> None:

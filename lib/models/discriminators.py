@@ -123,7 +123,9 @@ class BandLevels(nn.Module):
         layers.append(nn.Conv2d(4 * channels, 1, 3, 1, 1))
         self.layers = _normalised(layers)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.register_buffer("bands", band_matrix(n_fft // 2 + 1), persistent=False)
+        self.register_buffer(
+            "bands", torch.from_numpy(band_matrix(n_fft // 2 + 1)), persistent=False
+        )
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """See the class."""

@@ -14,12 +14,13 @@ def analysis(signals: Tensor, last_hop: Tensor, window: Tensor) -> tuple[Tensor,
     """Spectra of signals, in which a full-scale sine has the magnitude 1, and the last hop.
 
     Shape:
-        - signals: `[B, C, T]`, last hop: `[B, C, 480]`, window: `vorbis_window(960)`
+        - signals: `[B, C, T]`, last hop: `[B, C, 480]`, window: that of `vorbis_window(960)`
         - real, imag: `[B, C, T / 480, 481]`
 
     >>> from lib.deepfilter.grid import vorbis_window
     >>> sine = torch.sin(2 * torch.pi * 1_000 * torch.arange(4_800) / 48_000)[None, None]
-    >>> real, imag, last_hop = analysis(sine, torch.zeros(1, 1, 480), vorbis_window(960))
+    >>> window = torch.from_numpy(vorbis_window(960))
+    >>> real, imag, last_hop = analysis(sine, torch.zeros(1, 1, 480), window)
     >>> list(real.shape), round(torch.hypot(real, imag)[0, 0, 5, 20].item(), 3)
     ([1, 1, 10, 481], 1.0)
     """
@@ -42,8 +43,9 @@ def synthesis(real: Tensor, imag: Tensor, overlap: Tensor, window: Tensor) -> tu
 
     >>> from lib.deepfilter.grid import vorbis_window
     >>> noise, start = torch.randn(1, 1, 4_800), torch.zeros(1, 1, 480)
-    >>> real, imag, _ = analysis(noise, start, vorbis_window(960))
-    >>> signal, _ = synthesis(real, imag, start, vorbis_window(960))
+    >>> window = torch.from_numpy(vorbis_window(960))
+    >>> real, imag, _ = analysis(noise, start, window)
+    >>> signal, _ = synthesis(real, imag, start, window)
     >>> bool((signal[..., 480:] - noise[..., :-480]).abs().max() < 1e-5)
     True
     """

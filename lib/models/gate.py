@@ -5,6 +5,7 @@ of the last seconds.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lib.deepfilter.grid import HOP_LENGTH, N_BINS, SAMPLE_RATE
@@ -14,6 +15,7 @@ WIDTH_DB = 3.0  # from there to 73 % open
 FALL_DB = 2.0 * HOP_LENGTH / SAMPLE_RATE  # of the loudest frame's level per frame: 2 dB a second
 START_DB = -45.0  # its lowest level, re a full-scale sine at 1 kHz: the noise of a pause is fainter
 FLOOR = 1e-12
+MAX_FRAMES = 1_023  # of a block in an exported model
 LOUDEST_HZ = 4_000.0  # the weight grows by 6 dB an octave up to here, so that an s counts
 
 
@@ -35,8 +37,10 @@ def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor
     weights = (hz.clamp(max=LOUDEST_HZ) / 1_000).square()
     power = ((real.square() + imag.square()) * weights).sum(3)  # [B, 1, frames]
     level = 10 * torch.log10(power + FLOOR) - START_DB
-    if torch.onnx.is_in_onnx_export():  # of a single frame
-        peaks = torch.maximum(level, peak - FALL_DB).clamp(min=0)
+    if torch.onnx.is_in_onnx_export():
+        # The exporter has no running maximum.
+        peaks = _peaks_of_block(level, peak) if level.shape[2] > 1 else peak - FALL_DB
+        peaks = torch.maximum(level, peaks).clamp(min=0)
     else:
         # With `rise` added a peak that falls by FALL_DB a frame is constant.
         rise = FALL_DB * torch.arange(1, level.shape[2] + 1, device=level.device)
@@ -44,3 +48,15 @@ def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor
         peaks = peaks.clamp(min=0)
     gate = torch.sigmoid((level - peaks - THRESHOLD_DB) / WIDTH_DB)
     return gate[..., None], peaks[..., -1:]
+
+
+def _peaks_of_block(level: Tensor, peak: Tensor) -> Tensor:
+    """The peak at each frame, of the frames up to it, of which there are at most 1,023.
+
+    The maximum over 2, 4, ..., 1,024 frames is that of two halves, of which the earlier has fallen.
+    """
+    peaks = torch.cat([peak, level], dim=2)
+    for n in (2**k for k in range(MAX_FRAMES.bit_length())):
+        earlier = F.pad(peaks, (n, 0), value=-1e3)[..., :-n] - n * FALL_DB
+        peaks = torch.maximum(peaks, earlier)
+    return peaks[..., 1:]

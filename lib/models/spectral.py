@@ -101,7 +101,7 @@ class Spectral(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(3e-3)
             self.head.bias.zero_()
-        self.register_buffer("window", vorbis_window(N_FFT), persistent=False)
+        self.register_buffer("window", torch.from_numpy(vorbis_window(N_FFT)), persistent=False)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See the class.

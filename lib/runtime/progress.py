@@ -5,6 +5,7 @@ now and then. JupyterLab has the widget alone.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
@@ -79,6 +80,13 @@ def echo(text: str) -> None:
     file.flush()
     for bar in terminal_bars:
         bar.refresh()
+
+
+def remark(text: str) -> None:
+    """Print `text` on standard error, where standard output may be for samples alone."""
+    # If it is closed, `print` would take standard output.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 class _Bars:

@@ -9,7 +9,7 @@ from lib.deepfilter.grid import band_matrix
 
 def test_the_mask_gives_every_bin_the_gain_of_its_band():
     gains = torch.arange(32.0)[None, None]
-    masked = filters.erb_mask(torch.ones(1, 1, 481) + 0j, gains, band_matrix())
+    masked = filters.erb_mask(torch.ones(1, 1, 481) + 0j, gains, torch.from_numpy(band_matrix()))
     assert masked[0, 0, :6].real.tolist() == [0, 0, 1, 1, 2, 2]
     assert masked[0, 0, -1] == 31
 

@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import numpy as np
-import torch
 
 from lib.deepfilter.grid import DELAY, N_DF, band_matrix, erb_widths, vorbis_window
 
@@ -23,11 +22,11 @@ def test_bands_never_get_narrower_and_the_delay_is_30_ms():
 
 
 def test_analysis_and_synthesis_with_the_window_are_the_identity():
-    window = vorbis_window(960).double().numpy()
+    window = vorbis_window(960).astype(np.float64)
     x = np.random.default_rng(0).standard_normal(4_800)
     padded, out = np.pad(x, 480), np.zeros(5_760)
     for start in range(0, len(padded) - 959, 480):
         frame = padded[start : start + 960] * window
         out[start : start + 960] += np.fft.irfft(np.fft.rfft(frame)) * window
     np.testing.assert_allclose(out[480:-480], x, atol=1e-6)
-    assert torch.equal(vorbis_window(960), vorbis_window(960).flip(0))
+    assert np.array_equal(vorbis_window(960), vorbis_window(960)[::-1])

@@ -6,7 +6,8 @@ from inference.chains import hops_of, speech_with_pauses
 from scipy.signal import sosfilt
 
 from lib.inference.chain_loudness import LOUDNESS_STATES, HopLoudness
-from lib.inference.loudness import K_WEIGHTING, LoudnessMatcher
+from lib.inference.loudness import LoudnessMatcher
+from lib.inference.weighting import K_WEIGHTING
 
 
 def test_hops_are_those_of_the_matcher():

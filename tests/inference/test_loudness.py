@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from signals import RATE, voiced
 
-from lib.inference.loudness import K_WEIGHTING, LoudnessMatcher
+from lib.inference.loudness import LoudnessMatcher
+from lib.inference.weighting import K_WEIGHTING
 from lib.metrics.loudness import loudness_lufs
 
 HOP = 480

@@ -1,6 +1,7 @@
 """Files are restored: formats are kept, long ones equal short ones, bad ones are named."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from lib.audio import files
 from lib.deepfilter.enhance import enhance
 from lib.inference import jobs, recordings
 from lib.inference.jobs import Job
+from lib.inference.light import LightRestorer
 from lib.inference.recordings import restore_jobs
 from lib.inference.restorer import Restorer
 
@@ -82,6 +84,36 @@ def test_a_long_recording_is_what_it_would_be_as_a_short_one(
     )
     assert len(short) == len(long) == len(signal)
     assert np.abs(short - long).max() < 1e-4
+
+
+def test_threads_give_what_one_thread_gives_in_the_same_order(tmp_path, monkeypatch):
+    """Short ones in batches, a long one, a bad one."""
+    for i in range(6):
+        write(tmp_path / "in" / f"{i}.wav", voiced(0.3 + 0.1 * i, i), subtype="FLOAT")
+    write(tmp_path / "in" / "3 long.wav", np.tile(voiced(1.0, 7), 3), subtype="FLOAT")
+    (tmp_path / "in" / "4 bad.wav").write_text("no audio")
+    monkeypatch.setattr(recordings, "SHORT_S", 2.0)
+    light, found = LightRestorer(), {}
+    for n in (1, 3):
+        todo = jobs.find_jobs(tmp_path / "in", tmp_path / str(n))
+        outcomes = restore_jobs(todo, light, n_threads=n)
+        found[n] = [(Path(outcome.source).name, bool(outcome.problem)) for outcome in outcomes]
+    assert found[1] == found[3] and len(found[1]) == 8
+    assert [name for name, is_bad in found[1] if is_bad] == ["4 bad.wav"]
+    for path in sorted((tmp_path / "1").iterdir()):
+        one, three = (soundfile.read(tmp_path / n / path.name)[0] for n in ("1", "3"))
+        np.testing.assert_array_equal(one, three)
+
+
+def test_a_batch_holds_few_channels_and_half_a_minute_at_most():
+    def recording(channels, seconds):
+        return SimpleNamespace(info=files.Info("WAV", "PCM_16", 100, channels, 100 * seconds))
+
+    fits = recordings._fits
+    assert fits(recording(1, 5), [recording(1, 5)] * 3)
+    assert not fits(recording(1, 5), [recording(1, 5)] * 4)
+    assert not fits(recording(2, 5), [recording(1, 5)] * 3)
+    assert not fits(recording(2, 10), [recording(1, 11)])
 
 
 def test_a_recording_of_which_little_is_left_is_named(restorer, tmp_path, monkeypatch):

@@ -53,7 +53,7 @@ def hears_levels(learning: bool):
 def harmonic_and_gap(network) -> tuple[float, float]:
     """Gains in dB of two sines in one band, 60 dB apart."""
     widths = band_matrix().sum(0)
-    band = int((widths == 8).nonzero()[0])
+    band = widths.tolist().index(8)
     first = int(widths[:band].sum())
     x = sine(first + 2) + 1e-3 * sine(first + 6)
     y = restore_aligned(network, x)

@@ -6,7 +6,7 @@ import torch
 from lib.deepfilter.grid import vorbis_window
 from lib.models.frames import analysis, synthesis
 
-WINDOW = vorbis_window(960)
+WINDOW = torch.from_numpy(vorbis_window(960))
 
 
 def test_a_full_scale_sine_has_the_magnitude_1():

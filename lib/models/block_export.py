@@ -1,0 +1,87 @@
+"""The generator for blocks of many hops and for batches, as an ONNX model for ONNX Runtime.
+
+`lib.models.export` writes a model of one hop, which other programs use. This one is for Retimbre
+itself on a CPU: `inputs` `[B, n_inputs, T]` and the states `state_0`, ... give `restored`
+`[B, 1, T]` and `state_0_after`, .... B is any number, and T up to `MAX_HOPS` hops.
+"""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from lib.models.export import MAX_DIFFERENCE, SingleHop
+from lib.models.gate import MAX_FRAMES
+from lib.models.generator import folded_copy
+
+MAX_HOPS = MAX_FRAMES
+
+
+def export_blocks(generator: nn.Module) -> bytes:
+    """The model, with the metadata delay (samples) and n_inputs.
+
+    Args:
+        generator: in eval mode.
+
+    Raises:
+        RuntimeError: a sample differs from PyTorch by more than 1e-4.
+    """
+    copy = folded_copy(generator)
+    # The example sets the graph up: several hops, and a batch. Their numbers do not matter.
+    state, inputs = copy.start(2), torch.zeros(2, copy.n_inputs, 10 * copy.hop_length)
+    states = [f"state_{i}" for i in range(len(state))]
+    input_names = ["inputs", *states]
+    output_names = ["restored", *(f"{name}_after" for name in states)]
+    axes = {name: {0: "batch"} for name in input_names + output_names}
+    axes["inputs"][2] = axes["restored"][2] = "samples"
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporter warns of itself, and of GRUs' states, which are inputs here.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            SingleHop(copy),
+            (inputs, *state),
+            file,
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(file.getvalue())
+    metadata = {"delay": str(copy.delay), "n_inputs": str(copy.n_inputs)}
+    onnx.helper.set_model_props(model, metadata)
+    content = model.SerializeToString()
+    # NaN is not below the limit either.
+    if not (difference := max_difference(copy, content)) <= MAX_DIFFERENCE:
+        raise RuntimeError(
+            f"the exported generator differs from PyTorch by {difference:.2g},"
+            f" expected at most {MAX_DIFFERENCE:g}"
+        )
+    return content
+
+
+@torch.no_grad()
+def max_difference(generator: nn.Module, model: bytes, seed: int = 0) -> float:
+    """The largest difference of a sample between the model and PyTorch: three blocks of noise.
+
+    The blocks have other sizes and another batch size than the export's example, and a pause.
+    """
+    rng = np.random.default_rng(seed)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    state = generator.start(3)
+    arrays = [value.numpy() for value in state]
+    differences = []
+    for n_hops in (37, 1, 12):
+        shape = (3, generator.n_inputs, n_hops * generator.hop_length)
+        block = 0.1 * rng.standard_normal(shape).astype(np.float32)
+        block[..., : n_hops // 2 * generator.hop_length] = 0.0
+        expected, state = generator(torch.from_numpy(block), state)
+        names = [part.name for part in session.get_inputs()]
+        restored, *arrays = session.run(None, dict(zip(names, [block, *arrays], strict=True)))
+        differences.append(np.abs(restored - expected.numpy()).max())
+    return float(np.max(differences))
