@@ -15,8 +15,8 @@ self.onmessage = async ({ data }) => {
     if (failed) throw new Error(`${failed.url}: ${failed.status}`);
     const [description, model] = [await answers[0].json(), await answers[1].arrayBuffer()];
     chain = await Chain.load(model, description);
-    // The first hops of a session are slow, and shall not be late.
-    for (let i = 0; i < 50; i++) await chain.push(noise(description.hop_length));
+    // The browser compiles what runs often once more, in the first second; no hop shall be late.
+    for (let i = 0; i < 100; i++) await chain.push(noise(description.hop_length));
     audio = data.audio;
     // One hop after the other, though running the network is asynchronous.
     audio.onmessage = ({ data }) => {
