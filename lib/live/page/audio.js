@@ -25,7 +25,10 @@ export class LiveAudio extends EventTarget {
   startNetwork(port) {
     const worker = new Worker("worker.js", { type: "module" });
     return new Promise((resolve, reject) => {
-      const fail = found => reject(problem("model", found));
+      const fail = found => {
+        reject(problem("network", found)); // while it loads
+        this.say("problem", problem("network", found)); // later
+      };
       worker.onerror = event => fail(event.message ?? "its thread does not start");
       worker.onmessage = ({ data }) => {
         if (data.hop?.take === this.take) this.say("hop", data.hop);
@@ -75,18 +78,18 @@ export class LiveAudio extends EventTarget {
 
   async playMicrophone() {
     if (!navigator.mediaDevices) throw problem("missing");
-    let stream;
+    let stream, microphone;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: UNTOUCHED });
+      microphone = this.context.createMediaStreamSource(stream);
     } catch (error) {
       throw microphoneProblem(error);
     }
     const [track] = stream.getTracks();
     track.onended = () => this.say("problem", problem("unplugged"));
     await this.start("microphone", null);
-    this.track = track;
-    this.microphone = this.context.createMediaStreamSource(stream);
-    this.microphone.connect(this.node);
+    Object.assign(this, { track, microphone });
+    microphone.connect(this.node);
   }
 
   async start(source, samples) {
@@ -99,7 +102,7 @@ export class LiveAudio extends EventTarget {
     const opened = new Promise(resolve => this.addEventListener("opened", resolve, { once: true }));
     this.node.port.postMessage(["open", { take: this.take, samples }], transferred);
     await opened;
-    await this.context.resume();
+    this.context.resume(); // not awaited: a browser may wait for a click on Play
   }
 
   tell(command, value) { this.node.port.postMessage([command, value]); }

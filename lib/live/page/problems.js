@@ -6,7 +6,7 @@ const SENTENCES = {
   sound: "This browser gives the page no audio thread: open it as http://127.0.0.1 or localhost,"
     + " in a current Chromium, Firefox or Safari.",
   rate: "This browser does not play at 48 kHz",
-  model: "The model cannot be loaded: reload the page, or start `make live` again",
+  network: "The network does not run: reload the page, or start `make live` again",
   decode: "This browser cannot decode this file: choose a recording as WAV, FLAC, MP3, Ogg or"
     + " Opus",
   empty: "This file holds no samples: choose another one",

@@ -21,13 +21,17 @@ self.onmessage = async ({ data }) => {
     // One hop after the other, though running the network is asynchronous.
     audio.onmessage = ({ data }) => {
       newest = data.take;
-      queue = queue.then(() => push(data));
+      queue = queue.then(() => push(data)).catch(fail);
     };
     self.postMessage({ ready: description });
   } catch (error) {
-    self.postMessage({ error: String(error.message ?? error) });
+    fail(error);
   }
 };
+
+function fail(error) {
+  self.postMessage({ error: String(error.message ?? error) });
+}
 
 async function push({ take, index, place, hop }) {
   if (take !== newest) return; // nobody waits for it any more
