@@ -279,6 +279,27 @@ def test_the_microphone_is_restored_as_python_restores_what_came_in(
     assert correlation > 0.3 * np.square(came_in).sum() > 0
 
 
+def test_spectrograms_and_times_of_hops_measure_what_they_say(browser):
+    """A full-scale sine has 0 dB in its bin; of the hops of a minute the slowest are known."""
+    measured = run(
+        browser,
+        """
+        const { powers } = await import("/spectrogram.js");
+        const { HopTimes } = await import("/times.js");
+        const sine = Float32Array.from({ length: 2048 }, (_, i) => Math.cos(Math.PI * i * 0.125));
+        const result = powers(sine), times = new HopTimes();
+        for (const ms of [50, ...Array(6000).keys()].map(i => i / 10)) times.push(ms);
+        const { worst, n } = times;
+        done({ powers: [...result].slice(125, 132), all: result.length, worst, n,
+               median: times.quantile(0.5), p99: times.quantile(0.99) });
+        """,
+    )
+    # Hann spreads a sine over three bins, by half the amplitude.
+    np.testing.assert_allclose(measured["powers"], [0, 0, 0.25, 1, 0.25, 0, 0], atol=1e-9)
+    expected = {"all": 1024, "worst": 599.9, "n": 6001, "median": 300, "p99": 594}
+    assert {name: measured[name] for name in expected} == expected
+
+
 # -- what fails
 
 
