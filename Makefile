@@ -2,6 +2,7 @@
 # make test    install if needed; then all tests, in two processes
 # make lab     JupyterLab
 # make ui      the MLflow UI
+# make live    the restorer in a browser, on a file or the microphone; needs npm
 # make sweep   a search over parameters: make sweep SWEEP=params/sweep/quick.yaml N=2
 # make doctor  what this machine has and lacks, before anything is installed
 # make install TORCH=installed   keep the torch and torchaudio that .venv has already
@@ -17,8 +18,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/installed
 DONE   := runs/main
 STEPS  := prepare inspect check train listen
+PAGE   := lib/live/page
+CHAIN  := runs/cache/chain.onnx
 
-.PHONY: run test lint lab ui sweep install doctor
+.PHONY: run test lint lab ui live sweep install doctor
 .DEFAULT_GOAL := run
 
 run: $(DONE)/listen.ipynb
@@ -51,6 +54,22 @@ lab: $(READY)
 
 ui: $(READY)
 	@$(BIN)/python -m lib.tracking.ui $(PORT)
+
+live: PORT = 5010
+live: $(READY) $(PAGE)/node_modules/.package-lock.json $(CHAIN)
+	@$(BIN)/python -m lib.live.server $(CHAIN) $(PORT)
+
+# npm writes this file last. No script of a package is run.
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing: apt install npm; make live needs it"; \
+		exit 1; }
+	cd $(PAGE) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+CHAIN_FROM := lib/inference/chain*.py lib/deepfilter/*.py lib/models/*.py lib/weights/*.safetensors
+$(CHAIN): $(wildcard $(CHAIN_FROM)) | $(READY)
+	@mkdir -p $(@D)
+	$(BIN)/python -m lib.restore --export $@ --overwrite
 
 sweep: $(READY)
 	$(BIN)/python -m lib.sweep $(SWEEP) --n-processes $(N)

@@ -8,7 +8,6 @@ import html
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ import urllib.request
 import numpy as np
 import pandas as pd
 import pytest
+from chromium import start_chromium, wait
 
 from lib import REPO
 from lib.config.listen import Listen
@@ -30,9 +30,6 @@ from lib.tracking import session as tracking_session
 README = (REPO / "notebooks" / "README.md").read_text()
 SAMPLE_RATE = 48_000
 SECONDS = 2.5
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-    --autoplay-policy=no-user-gesture-required --window-size=1300,1000"""
 SANDBOX = '<iframe sandbox="allow-scripts" width="1200" height="900" srcdoc="{}"></iframe>'
 
 PLAYS = """  // starts the player of index 0 and says whether its clock runs
@@ -54,19 +51,7 @@ return document.body.innerText.includes("valid/lsd_db");
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A selenium driver for headless Chromium; scripts wait up to 20 s."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip(
-            "needs chromium and chromedriver (Debian: apt install chromium chromium-driver)"
-        )
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    session.set_script_timeout(20)
+    session = start_chromium(tmp_path_factory.mktemp("chromium"))
     yield session
     session.quit()
 
@@ -108,14 +93,6 @@ def opened(request, browser, page):
     )
     yield browser
     browser.switch_to.default_content()
-
-
-def wait(browser, condition, seconds=10):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(browser, seconds, 0.1).until(
-        lambda driver: driver.execute_script(condition), condition
-    )
 
 
 def test_every_player_has_its_right_duration(opened):

@@ -14,7 +14,7 @@ import lib
 # Each package and the ones that it may import: data flows one way.
 PACKAGES = (
     "runtime config tracking audio deepfilter metrics figures corpus models losses data training"
-    " inference evaluation benchmarks"
+    " inference live evaluation benchmarks"
 ).split()
 COMMANDS = ["restore", "sweep", "train"]
 # The heart needs nothing but these: it shall run where nothing else is installed.

@@ -130,12 +130,10 @@ class _Graph:
         """A part as the branch of an If, whose inputs are values of the outer graph."""
         exported = _export(part, [self.values[name] for name in inputs], inputs, outputs)
         nodes = self._renamed(exported, name, set(inputs))
+        # PyTorch leaves some sizes open, and runtimes that check them refuse that as 0.
         results = [
-            _value(
-                f"{name}/{value.name}",
-                [size.dim_value for size in value.type.tensor_type.shape.dim],
-            )
-            for value in exported.output
+            _value(f"{name}/{output}", self.values[output.removesuffix("_after")].shape)
+            for output in outputs
         ]
         return helper.make_graph(nodes, name, [], results)
 

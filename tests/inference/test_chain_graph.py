@@ -50,3 +50,20 @@ def test_values_have_one_origin(graph):
 
     collect(graph.node)
     assert len(names) == len(set(names)) > 500
+
+
+def test_branches_declare_the_sizes_that_they_have(graph):
+    """A size of 0 was in the file; ONNX Runtime for browsers refuses such a model."""
+    (pauses,) = [node for node in graph.node if node.op_type == "If"]
+    inner = [
+        attribute.g
+        for branch in pauses.attribute
+        for node in branch.g.node
+        for attribute in node.attribute
+        if attribute.type == onnx.AttributeProto.GRAPH
+    ]
+    values = [
+        value for branch in [*(b.g for b in pauses.attribute), *inner] for value in branch.output
+    ]
+    shapes = [[size.dim_value for size in v.type.tensor_type.shape.dim] for v in values]
+    assert len(shapes) > 20 and all(size > 0 for shape in shapes for size in shape)
