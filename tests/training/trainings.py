@@ -27,6 +27,7 @@ SMALL = {
     "device": "cpu",
     "precision": "fp32",  # the same on every machine, and equal within its rounding
     "n_valid_scored": 2,
+    "register_model": False,  # it takes seconds; the notebook's test does it
 }
 # Three epochs of five steps, with checkpoints within the epochs.
 RESUMED = {
