@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import artifacts, heartbeat, machine, store
+from lib.tracking import artifacts, heartbeat, machine, server, store
 from lib.tracking.notebook import Notebook
 
 MAX_ROWS_SHOWN = 12
@@ -190,7 +190,19 @@ class Run:
         echo(f"run {self.name} ({self.id}) is FINISHED")
 
     def fail(self, error: BaseException) -> None:
-        """Close the run as KILLED if its user stopped it, else as FAILED."""
+        """Close the run as KILLED if its user stopped it, else as FAILED.
+
+        If its server was waited for in vain, it stays open there, and is closed when the next
+        notebook starts.
+        """
+        if server.has_given_up(error):
+            heartbeat.end(self.id)
+            self.is_open, self.outcome = False, "FAILED"
+            echo(
+                f"{store.uri()} does not answer, so the run {self.id} could not be closed. When it"
+                f" answers again, a training goes on from its last checkpoint: resume {self.id}"
+            )
+            return
         # Code that awaits something gets an interrupt as CancelledError.
         was_stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
         self.end("KILLED" if was_stopped else "FAILED", error)

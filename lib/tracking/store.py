@@ -22,7 +22,7 @@ from filelock import FileLock
 from lib import RUNS
 from lib.config.models import MODELS
 from lib.config.renamed import current_names
-from lib.tracking import aliases, sqlite
+from lib.tracking import aliases, server, sqlite
 
 MAX_RUNS = 1000  # that one search returns
 # What `best` is chosen by: the judges' metric; runs of before have one of the losses' relatives.
@@ -59,6 +59,7 @@ def open_store(address: str):
     with _lock():
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+        server.tell_when_waiting(address)
         opened = mlflow.MlflowClient(sqlite.patient(address))
         opened.search_experiments(max_results=1)  # creates the tables
         if path:
