@@ -53,7 +53,10 @@ def log_checkpoint(run_id: str, checkpoint: Path) -> Any:
         RuntimeError: the exported chain differs from the stream.
     """
     epoch = int(read_checkpoint(checkpoint)["state"]["epoch"])
-    about = f"Best epoch ({epoch}) of run {store.client().get_run(run_id).info.run_name}."
+    data = store.client().get_run(run_id).data
+    selection = data.metrics.get("best/selection")
+    score = "" if selection is None else f", selection {selection:+.3f}"
+    about = f"Epoch {epoch}{score}, trained on {data.params.get('corpus')}."
     return _log(load_generator(checkpoint), run_id, epoch, about)
 
 
