@@ -14,6 +14,8 @@ from lib.tracking import store
 NOTE = "mlflow.note.content"
 FROM, USED = "Comes from", "Used by"  # how the paragraphs begin
 MAX_LINKS = 10  # in a paragraph, the newest; a tag of MLflow has at most 5000 letters
+TRAINING = "workflowType=machine_learning"  # without the pages that MLflow has for chatbots
+MAX_NAME = 40  # letters of a run's name
 LINK = re.compile(r"\[[^\]]*\]\([^)]*\)")
 
 
@@ -31,8 +33,11 @@ def link(run_id: str) -> str:
     """A link to the page of a run, as Markdown, with the names of its experiment and its own."""
     info = store.client().get_run(run_id).info
     experiment = store.client().get_experiment(info.experiment_id).name
-    name = f"{experiment}: {info.run_name}".translate(str.maketrans("[]", "()"))
-    return f"[{name}](#/experiments/{info.experiment_id}/runs/{run_id})"
+    name = info.run_name
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME - 3]}..."
+    name = f"{experiment}: {name}".translate(str.maketrans("[]", "()"))
+    return f"[{name}](#/experiments/{info.experiment_id}/runs/{run_id}?{TRAINING})"
 
 
 def side_by_side(run_ids: Sequence[str]) -> str:
@@ -44,7 +49,7 @@ def side_by_side(run_ids: Sequence[str]) -> str:
 
 def charts(experiment_id: str, condition: str) -> str:
     """A link to MLflow's charts over the runs of an experiment that meet a condition."""
-    search = f"searchFilter={quote(condition)}&workflowType=machine_learning"
+    search = f"searchFilter={quote(condition)}&{TRAINING}"
     return f"[charts](#/experiments/{experiment_id}/runs?{search}&compareRunsMode=CHART)"
 
 

@@ -13,6 +13,7 @@ from lib.tracking import aliases, store
 from lib.tracking.aliases import EXPERIMENT, NAME
 
 WEIGHTS_TAG = "restorer_sha256"  # of models and versions: which generator it is
+SHIPPED = "shipped"  # name of a model that comes from no run
 ABOUT = "Noisy speech in, restored speech out: DeepFilterNet3 and a restorer, one ONNX model."
 
 # Writes MLflow's model into a folder; the second argument is the `mlflow.models.Model` to fill.
@@ -48,7 +49,8 @@ def log_model(
     _delete_unfinished(experiment, run_id)
     params = client.get_run(run_id).data.params if run_id else {}
     tags = {WEIGHTS_TAG: weights}
-    model = client.create_logged_model(experiment, NAME, run_id, tags, params, "pyfunc")
+    name = NAME if run_id else SHIPPED
+    model = client.create_logged_model(experiment, name, run_id, tags, params, "pyfunc")
     content = Model(model.artifact_location, run_id=run_id, model_id=model.model_id)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model")
@@ -65,9 +67,9 @@ def _delete_unfinished(experiment: str, run_id: str | None) -> None:
     """Delete what a process that was killed has left: models of this run without a version."""
     client = store.client()
     registered = {version.source for version in aliases.versions(client, run_id)}
-    for model in client.search_logged_models([experiment], f"name = '{NAME}'"):
-        is_own = (model.source_run_id or None) == run_id
-        if is_own and model.artifact_location not in registered:
+    own = f"source_run_id = '{run_id}'" if run_id else f"name = '{SHIPPED}'"
+    for model in client.search_logged_models([experiment], own):
+        if model.artifact_location not in registered:
             client.delete_logged_model(model.model_id)
 
 

@@ -51,6 +51,8 @@ def open_store(address: str):
         PermissionError: the folder of runs cannot be written; the message says what to do.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+    # A bar for each file that is copied would stand between ours.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     for name in ("mlflow", "alembic"):  # they log every table that they create

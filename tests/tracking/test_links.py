@@ -24,9 +24,9 @@ def test_a_run_and_its_source_link_to_each_other_once_behind_the_title():
     made, judging = (store.experiment(name) for name in ("made", "judging"))
     assert note(run)[:2] == [
         "`judging`: corpus=mine",
-        f"Comes from: [made: defaults](#/experiments/{made}/runs/{source})",
+        f"Comes from: [made: defaults](#/experiments/{made}/runs/{source}?{links.TRAINING})",
     ]
-    back = f"Used by: [judging: run=(latest)](#/experiments/{judging}/runs/{run})"
+    back = f"Used by: [judging: run=(latest)](#/experiments/{judging}/runs/{run}?{links.TRAINING})"
     assert note(source)[1] == back and len(note(source)) == 3  # the command comes last
 
 
