@@ -387,7 +387,7 @@ def test_a_listening_run_leads_to_the_training_that_it_judged_and_back(browser, 
 
 def test_the_page_of_the_model_shows_its_versions_and_aliases(browser, ui):
     address, runs, _ = ui
-    shows(browser, f"{address}/models/retimbre", "DeepFilterNet3 and a restorer", "@ best")
+    shows(browser, f"{address}/models/retimbre", "DeepFilterNet3 and a restorer", "best")
     (version,) = aliases.versions(store.client(), runs[0].id)
     page = f"{address}/models/retimbre/versions/{version.version}"
     shows(browser, page, "Epoch 2.", runs[0].name)
