@@ -23,7 +23,7 @@ from lib.corpus import manifest
 from lib.corpus.render import find_or_render
 from lib.inference.logged_model import log_best
 from lib.runtime.progress import echo
-from lib.tracking import session, store
+from lib.tracking import server, session, store
 from lib.tracking.run import Run
 from lib.training.distributed import distributed, ranks
 from lib.training.launch import launch
@@ -121,3 +121,8 @@ if __name__ == "__main__":
     except (ParameterError, FileNotFoundError) as refused:
         # The message is meant for the user: a parameter, or a corpus that is not prepared yet.
         sys.exit(str(refused))
+    except Exception as error:
+        if not server.has_given_up(error):
+            raise
+        # What to do has been said; a hundred lines of MLflow would bury it.
+        sys.exit(f"{store.uri()} was waited for in vain")
