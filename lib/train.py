@@ -21,8 +21,9 @@ from lib.config.prepare import Prepare
 from lib.config.train import Train
 from lib.corpus import manifest
 from lib.corpus.render import find_or_render
+from lib.inference.logged_model import log_best
 from lib.runtime.progress import echo
-from lib.tracking import session
+from lib.tracking import server, session, store
 from lib.tracking.run import Run
 from lib.training.distributed import distributed, ranks
 from lib.training.launch import launch
@@ -52,7 +53,11 @@ def main(words: list[str] | None = None) -> None:
                 run.tags(about)
                 run.dataset(p.corpus, about["manifest_sha256"], "train")
                 run.table("history", history)
+                if p.register_model:
+                    log_best(run.id, RUNS / "checkpoints" / run_id / "best.pt")
                 run.finish()
+                # Only now: a run that is not finished cannot be the best.
+                store.follow_best()
 
 
 def typed_values(words: list[str] | None) -> dict[str, Any]:
@@ -116,3 +121,8 @@ if __name__ == "__main__":
     except (ParameterError, FileNotFoundError) as refused:
         # The message is meant for the user: a parameter, or a corpus that is not prepared yet.
         sys.exit(str(refused))
+    except Exception as error:
+        if not server.has_given_up(error):
+            raise
+        # What to do has been said; a hundred lines of MLflow would bury it.
+        sys.exit(f"{store.uri()} was waited for in vain")

@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from chromium import start_chromium, wait
+from tracking.test_aliases import write_nothing
 
 from lib import REPO
 from lib.config.listen import Listen
 from lib.config.train import Train
 from lib.evaluation import blind_page, blind_test, listening_page, summary
 from lib.figures import players, plots, tables
+from lib.tracking import aliases, registry, store
 from lib.tracking import session as tracking_session
 
 README = (REPO / "notebooks" / "README.md").read_text()
@@ -264,6 +266,8 @@ def test_a_rating_page_wants_every_slider_moved_and_its_answers_are_read(
 def ui(tmp_path_factory):
     """Two trainings that differ in `gan_start_epoch`, a listening run, and `mlflow ui` over them.
 
+    The listening run judges the first training, whose model is registered.
+
     Yields the address and the runs.
     """
     runs = []
@@ -273,11 +277,15 @@ def ui(tmp_path_factory):
         )
         for epoch in range(3):
             run.metrics({"valid/lsd_db": 5 - epoch / gan_start_epoch}, step=epoch)
+        run.metrics({"best/selection": 1 / gan_start_epoch})
+        run.tags({"manifest_sha256": "browser"})
         run.figure("scores", plots.histogram([1.0, 2.0, 2.0], "dB"))
         run.finish()
         runs.append(run)
     listen, _ = tracking_session.start("listen", Listen, {})
     tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(round(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE)
+    listen.source(runs[0].id)
+    registry.log_model(write_nothing, "abc", runs[0].id, step=2, about="Epoch 2.")
     listen.html("listening", f"<!doctype html><p>a page</p>{players.player(tone, SAMPLE_RATE)}")
     listen.finish()
 
@@ -344,6 +352,22 @@ def test_two_runs_are_compared_by_what_they_differ_in(browser, ui):
         "Comparing 2 Runs",
         "gan_start_epoch",
     )
+
+
+def test_a_listening_run_leads_to_the_training_that_it_judged_and_back(browser, ui):
+    address, runs, listen = ui
+    shows(browser, f"{address}/experiments/5/runs/{listen.id}", "Comes from: train: ")
+    # MLflow opens it in a new tab.
+    (link,) = browser.find_elements("css selector", f'a[href*="/4/runs/{runs[0].id}"]')
+    shows(browser, link.get_attribute("href"), "Used by: listen: ", runs[0].name)
+
+
+def test_the_page_of_the_model_shows_its_versions_and_aliases(browser, ui):
+    address, runs, _ = ui
+    shows(browser, f"{address}/models/retimbre", "DeepFilterNet3 and a restorer", "best")
+    (version,) = aliases.versions(store.client(), runs[0].id)
+    page = f"{address}/models/retimbre/versions/{version.version}"
+    shows(browser, page, "Epoch 2.", runs[0].name)
 
 
 def test_the_listening_page_plays_inside_the_ui(browser, ui):

@@ -118,6 +118,7 @@ def chain(sources, tmp_path_factory):
     for name, words in TINY.items():
         if name == "train":
             variant = ["-f", "../params/train/enhanced_only.yaml", *words, "-p", "epochs", "0"]
+            variant += ["-p", "register_model", "false"]  # it takes seconds
             # An out.ipynb of the user may be there.
             inside = REPO / "notebooks" / f"out_{os.getpid()}.ipynb"
             try:
@@ -177,6 +178,15 @@ def test_training_is_recorded_by_epoch(chain):
     page = store.download(run.info.run_id, "notebook/train.html").read_text()
     assert page.count("<audio ") >= 9  # three spikes of three signals
     assert any(artifacts(run, folder) for folder in artifacts(run, "samples"))
+
+
+def test_training_registers_its_best_generator_and_the_shipped_weights(chain):
+    run = newest("train")
+    versions = store.client().search_model_versions("name = 'retimbre'")
+    assert [version.run_id or "shipped" for version in versions] == [run.info.run_id, "shipped"]
+    latest = store.client().get_model_version_by_alias("retimbre", "latest")
+    assert latest.run_id == store.find("latest") == run.info.run_id
+    assert run.outputs.model_outputs[0].step == run.data.metrics["best/epoch"]
 
 
 def test_listen_judges_that_run_on_its_test_pairs(chain):
@@ -251,7 +261,7 @@ def test_blind_makes_both_tests_and_reads_their_answers(chain):
 def test_compare_finds_what_differs_and_scores_the_same_items(chain):
     run = newest("compare")
     differing = pd.read_csv(store.download(run.info.run_id, "tables/differing_parameters.csv"))
-    assert sorted(differing.parameter) == ["condition_on_noisy", "epochs"]
+    assert sorted(differing.parameter) == ["condition_on_noisy", "epochs", "register_model"]
     scores = pd.read_csv(store.download(run.info.run_id, "tables/scores.csv"))
     assert (
         scores.groupby("system").item_id.nunique().tolist() == 5 * [2]

@@ -180,6 +180,9 @@ class Train(Parameters):
     grad_norm_threshold: Positive = 100.0
     """Gradient norm above which a step is written down with its items. Default: ten times
     `grad_clip`."""
+    register_model: bool = True
+    """At the end, export the best generator as an MLflow model of 14 MB, and register it as
+    `retimbre`. It takes some seconds; false saves them in large sweeps."""
     checkpoint_steps: CountOrZero = 0
     """Optimiser steps between checkpoints within an epoch. 0: one at the end of each epoch."""
     n_valid_scored: Annotated[int, Field(ge=2, le=64)] = 6

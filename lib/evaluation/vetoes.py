@@ -12,6 +12,7 @@ import pandas as pd
 from lib.evaluation import summary, timbre
 from lib.metrics import labels, registry, stats
 from lib.tracking import store
+from lib.tracking.links import NOTE
 from lib.tracking.run import MAX_TAG_LENGTH
 
 MAX_PAUSE_RISE_DB = 0.5  # of restored's pauses over enhanced's
@@ -21,7 +22,6 @@ JUDGE = "distillmos"
 # Scores that must not be surely worse: what was said, and who said it.
 KEPT = ("phone_error", "speaker_similarity")
 TAG = "vetoes"
-NOTE = "mlflow.note.content"  # the tag that MLflow shows as the description of a run
 
 
 def vetoes(

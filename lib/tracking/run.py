@@ -14,9 +14,10 @@ from typing import Any
 
 from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import artifacts, heartbeat, machine, store
+from lib.tracking import artifacts, heartbeat, links, machine, server, store
 from lib.tracking.notebook import Notebook
 
+PREPARE = "prepare"  # the experiment whose runs make pairs
 MAX_ROWS_SHOWN = 12
 MAX_TAG_LENGTH = 5000  # letters; MLflow refuses longer tags
 
@@ -90,9 +91,10 @@ class Run:
         self._log(tags=values)
 
     def dataset(self, corpus: str, sha256: str, split: str) -> None:
-        """Name the pairs that the run uses: as tags, and as a dataset of MLflow.
+        """Name the pairs that the run uses: as tags, as a dataset of MLflow, and as a link.
 
-        The runs table shows datasets and filters by them, as in `dataset.name = 'demo'`.
+        The link leads to the run that prepared them. The runs table shows datasets, and filters
+        by them, as in `dataset.name = 'demo'`.
 
         Args:
             corpus: its folder below `runs/pairs`.
@@ -108,6 +110,10 @@ class Run:
         context = InputTag("mlflow.data.context", split)
         inputs = [DatasetInput(Dataset(corpus, *about), [context])]
         store.client().log_inputs(self.id, inputs)
+        # The run that prepared these pairs; the embedded corpus may be made without one.
+        made = store.newest_first(PREPARE, f"tags.manifest_sha256 = '{sha256}'")
+        if made and made[0].info.run_id != self.id:
+            links.connect(self.id, made[0].info.run_id)
 
     @property
     def source_run(self) -> str:
@@ -115,12 +121,13 @@ class Run:
         return store.tags(self.id).get("source_run", "")
 
     def source(self, run_id: str) -> None:
-        """Name the run that this one builds on, in the tag `source_run`.
+        """Name the run that this one builds on, in the tag `source_run`, and link them.
 
         (MLflow's parent is another relation: that of a sweep and its points.)
         """
         name = store.client().get_run(run_id).info.run_name
         self.tags({"source_run": run_id, "source_run_name": name})
+        links.connect(self.id, run_id)
 
     def text(self, path: str, text: str) -> None:
         """Store `text` as the artifact `path`."""
@@ -190,7 +197,19 @@ class Run:
         echo(f"run {self.name} ({self.id}) is FINISHED")
 
     def fail(self, error: BaseException) -> None:
-        """Close the run as KILLED if its user stopped it, else as FAILED."""
+        """Close the run as KILLED if its user stopped it, else as FAILED.
+
+        If its server was waited for in vain, it stays open there, and is closed when the next
+        notebook starts.
+        """
+        if server.has_given_up(error):
+            heartbeat.end(self.id)
+            self.is_open, self.outcome = False, "FAILED"
+            echo(
+                f"{store.uri()} does not answer, so the run {self.id} could not be closed. When it"
+                f" answers again, a training goes on from its last checkpoint: resume {self.id}"
+            )
+            return
         # Code that awaits something gets an interrupt as CancelledError.
         was_stopped = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
         self.end("KILLED" if was_stopped else "FAILED", error)

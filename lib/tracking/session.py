@@ -75,7 +75,7 @@ def start(
     former_error = store.tags(run.id).get("error", "")
     heartbeat.begin(run.id)
     if name in machine.WATCHED:
-        machine.begin(run.id, goes_on=run.resumed)
+        machine.begin(run.id, run.resumed, machine.FIRST.get(name, ""))
     if run.resumed:
         run.reopen()
         # MLflow keeps the parameters of the first start: tags tell the new ones

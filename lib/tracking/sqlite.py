@@ -9,6 +9,13 @@ from urllib.parse import unquote
 
 WAIT_S = 120  # for another process that writes; sqlite3 itself gives up after 5 s
 ARTIFACTS = "artifacts"  # folder beside the database
+# Tables and columns with paths of artifacts, beside those of the experiments.
+PLACES = (
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 def address_of(path: Path) -> str:
@@ -61,11 +68,12 @@ def follow_move(path: Path) -> None:
         for (former,) in stored:
             if former == place or not (former or "").endswith(f"/{ARTIFACTS}"):
                 continue
-            database.execute(
-                "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?)"
-                " WHERE substr(artifact_uri, 1, ?) = ?",
-                (place, len(former) + 1, len(former) + 1, f"{former}/"),
-            )
+            for table, column in PLACES:
+                database.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?)"
+                    f" WHERE substr({column}, 1, ?) = ?",
+                    (place, len(former) + 1, len(former) + 1, f"{former}/"),
+                )
             database.execute(
                 "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
                 (place, former),

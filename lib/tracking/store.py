@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from filelock import FileLock
 from lib import RUNS
 from lib.config.models import MODELS
 from lib.config.renamed import current_names
-from lib.tracking import sqlite
+from lib.tracking import aliases, server, sqlite
 
 MAX_RUNS = 1000  # that one search returns
 # What `best` is chosen by: the judges' metric; runs of before have one of the losses' relatives.
@@ -51,6 +51,8 @@ def open_store(address: str):
         PermissionError: the folder of runs cannot be written; the message says what to do.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+    # A bar for each file that is copied would stand between ours.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     for name in ("mlflow", "alembic"):  # they log every table that they create
@@ -59,6 +61,7 @@ def open_store(address: str):
     with _lock():
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+        server.tell_when_waiting(address)
         opened = mlflow.MlflowClient(sqlite.patient(address))
         opened.search_experiments(max_results=1)  # creates the tables
         if path:
@@ -101,6 +104,27 @@ def find(which: str, experiment: str = "train") -> str:
     """
     if which not in ("latest", "best"):
         return by_id(which, experiment).info.run_id
+    run_id, remarks = None, []
+    try:
+        run_id = _latest_or_best(which, experiment, remarks)
+    finally:
+        if (which, experiment) == ("best", aliases.EXPERIMENT):
+            aliases.follow(client(), which, run_id)
+    for remark in remarks:
+        print(remark, file=sys.stderr)  # standard output may carry audio
+    return run_id
+
+
+def follow_best() -> None:
+    """Let the alias `best` of the registered model name what `find` names now."""
+    run_id = None
+    with suppress(NoRunError):
+        run_id = _latest_or_best("best", aliases.EXPERIMENT, [])
+    aliases.follow(client(), "best", run_id)
+
+
+def _latest_or_best(which: str, experiment: str, remarks: list[str]) -> str:
+    """See `find`; `remarks` gets what a user should know about the choice."""
     finished = [
         run
         for run in newest_first(experiment, "attributes.status = 'FINISHED'")
@@ -118,8 +142,10 @@ def find(which: str, experiment: str = "train") -> str:
     comparable = [run for run in finished if _judged_on(run) == newest]
     if len(comparable) < len(finished):
         n_others = len(finished) - len(comparable)
-        message = f"best: {len(comparable)} runs are comparable; {n_others} were judged on others"
-        print(f"{message} than {newest[1] or 'all'} items of these pairs", file=sys.stderr)
+        remarks.append(
+            f"best: {len(comparable)} runs are comparable; {n_others} were judged on others"
+            f" than {newest[1] or 'all'} items of these pairs"
+        )
     for criterion in BEST_BY:
         scores = {
             run.info.run_id: run.data.metrics[criterion]
@@ -128,9 +154,10 @@ def find(which: str, experiment: str = "train") -> str:
         }
         if scores:
             best = max(scores, key=scores.get)
-            if criterion != BEST_BY[0]:  # standard output may carry audio
-                message = f"best: no run has {BEST_BY[0]}; by {criterion}, as in old runs: {best}"
-                print(message, file=sys.stderr)
+            if criterion != BEST_BY[0]:
+                remarks.append(
+                    f"best: no run has {BEST_BY[0]}; by {criterion}, as in old runs: {best}"
+                )
             return best
     raise NoRunError(
         f"best: none of {len(comparable)} FINISHED runs of {experiment} on these pairs"

@@ -18,7 +18,7 @@ from lib.config.plain_yaml import read_named_values
 from lib.config.search import sweep_points
 from lib.runtime.parallel import each
 from lib.runtime.progress import echo
-from lib.tracking import artifacts, heartbeat, provenance, session, store
+from lib.tracking import artifacts, heartbeat, links, provenance, session, store
 from lib.tracking.notebook import running_notebook
 from lib.tracking.provenance import (
     PARENT_RUN_VARIABLE,
@@ -130,6 +130,7 @@ def _parent_run(path: Path, sweep: dict[str, Any]) -> str:
     tags = process_tags() | {"sweep": key, "params_files": str(path)}
     tags["mlflow.note.content"] = run_note(notebook, title, running_notebook())
     parent = store.client().create_run(experiment, run_name=title, tags=tags).info.run_id
+    links.say(parent, "Points", links.charts(experiment, f"tags.mlflow.parentRunId = '{parent}'"))
     artifacts.keep_text(parent, "sweep.yaml", path.read_text())
     return parent
 

@@ -42,6 +42,7 @@ def main(port: int) -> int:
         from lib.tracking import sqlite, store
 
         store.client()  # makes the store, or follows its folder
+        store.follow_best()  # a run may have been deleted since
         print(f"training runs and charts: {address}/{TRAIN_PAGE}", flush=True)
         command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
         uri = {"MLFLOW_BACKEND_STORE_URI": sqlite.patient(store.uri())}

@@ -28,6 +28,7 @@ from lib.training.report import count_step, epoch_line, epoch_record, validation
 from lib.training.samples import log_samples
 from lib.training.spikes import SPIKES, remove_spikes_from, write_spike
 from lib.training.state import TrainState, as_metrics, recording_time, validation_time
+from lib.training.step_curves import StepCurves
 from lib.training.validation import Validation
 
 
@@ -96,9 +97,10 @@ def train(
     if p.epochs < n_done:
         raise ValueError(f"epochs = {p.epochs}, but the run has {n_done} already: give more")
     epochs = remaining_epochs(state, p.epochs)
+    curves = StepCurves(run)
     for _ in progress(epochs, f"training, {p.epochs} epochs", p.epochs, n_done):
         try:
-            run_epoch(p, state, batches, n_steps_per_epoch, learner, out, checkpoints)
+            run_epoch(p, state, batches, n_steps_per_epoch, learner, out, checkpoints, curves)
         except Diverged as error:
             restart(error, state, learner, checkpoints)
         else:
@@ -129,6 +131,7 @@ def run_epoch(
     learner: Learner,
     out: Path,
     checkpoints: Checkpoints,
+    curves: StepCurves,
 ) -> None:
     """Train the epoch that `state` is in, from where it is.
 
@@ -162,6 +165,8 @@ def run_epoch(
         state.n_nonfinite = state.n_nonfinite + 1 if nonfinite else 0
         took_s = time.perf_counter() - began
         count_step(state, result, len(metas) * ranks()[1], waited_s, took_s)
+        with recording_time(state):
+            curves.add(state.step, result)
         if state.n_nonfinite >= p.max_nonfinite_steps:
             raise Diverged(
                 f"epoch {state.epoch}: {state.n_nonfinite} steps in a row were not finite"

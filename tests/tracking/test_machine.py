@@ -3,6 +3,7 @@
 import time
 
 from lib.config.check import Check
+from lib.config.train import Train
 from lib.config.workers import Workers
 from lib.tracking import session, store
 
@@ -27,6 +28,18 @@ def test_a_long_run_logs_the_load_until_it_ends(monkeypatch):
     steps = wait_for_steps(run.id, 2)
     time.sleep(0.5)
     assert wait_for_steps(run.id, 2) == steps == list(range(len(steps)))
+
+
+def test_the_load_of_a_training_comes_after_what_trainings_are_compared_by(monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
+    run, _ = session.start("train", Train)
+    time.sleep(0.5)
+    assert not store.client().get_run(run.id).data.metrics
+    run.metrics({"best/selection": 0.1, "best/epoch": 0}, step=0)
+    assert wait_for_steps(run.id, 1)[0] == 0
+    run.finish()
+    # MLflow's page of compared runs begins with the first one.
+    assert next(iter(store.client().get_run(run.id).data.metrics)) == "best/selection"
 
 
 def test_a_short_run_has_no_load(monkeypatch):

@@ -24,6 +24,9 @@ def made(tmp_path_factory):
     client.create_experiment("elsewhere", artifact_location="file:///data/mine")
     run_id = client.create_run(experiment_id).info.run_id
     client.log_text(run_id, "weights", "best.pt")
+    model = client.create_logged_model(experiment_id, "model", run_id)
+    client.create_registered_model("moving")
+    client.create_model_version("moving", model.artifact_location, run_id)
     return folder, run_id
 
 
@@ -78,6 +81,11 @@ def test_a_store_that_was_copied_has_its_own_artifacts(made, tmp_path):
     address = client.get_run(run_id).info.artifact_uri
     assert address == (copied / "artifacts" / run_id / "artifacts").as_uri()
     experiment_id = client.get_experiment_by_name("moving").experiment_id
+    (model,) = client.search_logged_models([experiment_id])
+    assert model.artifact_location.startswith((copied / "artifacts" / "models").as_uri())
+    (version,) = client.search_model_versions("name = 'moving'")
+    place = client.get_model_version_download_uri("moving", version.version)
+    assert version.source == place == model.artifact_location
     second = client.create_run(experiment_id).info
     client.log_text(second.run_id, "more", "best.pt")
     assert (copied / "artifacts" / second.run_id / "artifacts" / "best.pt").exists()

@@ -2,19 +2,13 @@
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
-from recorded_notebooks import wait_for
 
-from lib import RUNS
 from lib.config.check import Check
 from lib.config.models import MODELS
 from lib.config.train import Train
@@ -135,38 +129,3 @@ def test_a_folder_that_cannot_be_written_is_named(monkeypatch):
 def test_a_store_of_files_is_refused_by_name(tmp_path):
     with pytest.raises(MlflowException, match=r"database backend \(e.g., 'sqlite:///mlflow.db'\)"):
         store.open_store(f"file://{tmp_path}/files")
-
-
-def test_a_server_keeps_runs_and_artifacts(tmp_path, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store.client()
-    shutil.copy(RUNS / "mlflow.db", tmp_path)  # its tables: to make them takes long
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"]
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(f"{address}/health"), 120)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        run, _ = session.start("served", Check)
-        run.text("checkpoints/best.pt", "weights")
-        run.finish()
-        assert store.find("latest", "served") == run.id
-        assert store.download(run.id, "checkpoints/best.pt").read_text() == "weights"
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-    (stored,) = tmp_path.rglob(f"{run.id}/artifacts/checkpoints/best.pt")
-    assert stored.read_text() == "weights" and not (RUNS / "artifacts" / run.id).exists()
-
-
-def answers(address):
-    try:
-        return urllib.request.urlopen(address).status == 200
-    except OSError:
-        return False

@@ -31,7 +31,7 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failure_stops_nothing(tmp_path):
     fixed = {"corpus": "swept", "epochs": 0, "channels": 6, "segment_length": 9_600}
     sweep = {
         "notebook": "train",
-        "fixed": fixed | {"n_samples_logged": 0},
+        "fixed": fixed | {"n_samples_logged": 0, "register_model": False},
         "grid": {"seed": [0], "init_run": ["", "0123456789abcdef0123456789abcdef"]},
     }
     path.write_text(yaml.safe_dump(sweep, sort_keys=False))

@@ -27,6 +27,7 @@ SMALL = {
     "device": "cpu",
     "precision": "fp32",  # the same on every machine, and equal within its rounding
     "n_valid_scored": 2,
+    "register_model": False,  # it takes seconds; the notebook's test does it
 }
 # Three epochs of five steps, with checkpoints within the epochs.
 RESUMED = {
@@ -42,10 +43,12 @@ class Recorder:
     """Keeps in memory what a run records: the part of `lib.tracking.run.Run` that training uses."""
 
     def __init__(self, last_step: int = -1):
-        self.values, self.files, self.last_step = [], [], last_step
+        self.values, self.curves, self.files, self.last_step = [], [], [], last_step
 
     def metrics(self, values, step):
-        self.values.append((step, values))
+        # Points of curves over steps come by the clock, the others with each epoch.
+        kept = self.curves if all(name.startswith("step/") for name in values) else self.values
+        kept.append((step, values))
 
     def file(self, path, folder=""):
         assert path.exists()

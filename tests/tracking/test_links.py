@@ -1,0 +1,63 @@
+"""Links between runs: from a run to what it comes from, and back."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from lib.config.check import Check
+from lib.tracking import links, session, store
+
+
+def ended(name: str, **given) -> str:
+    run, _ = session.start(name, Check, given)
+    run.finish()
+    return run.id
+
+
+def note(run_id: str) -> list[str]:
+    return store.tags(run_id)[links.NOTE].split("\n\n")
+
+
+def test_a_run_and_its_source_link_to_each_other_once_behind_the_title():
+    source, run = ended("made"), ended("judging", corpus="mine")
+    store.client().update_run(run, name="run=[latest]")
+    for _ in range(2):
+        links.connect(run, source)
+    made, judging = (store.experiment(name) for name in ("made", "judging"))
+    assert note(run)[:2] == [
+        "`judging`: corpus=mine",
+        f"Comes from: [made: defaults](#/experiments/{made}/runs/{source}?{links.TRAINING})",
+    ]
+    back = f"Used by: [judging: run=(latest)](#/experiments/{judging}/runs/{run}?{links.TRAINING})"
+    assert note(source)[1] == back and len(note(source)) == 3  # the command comes last
+
+
+def test_the_newest_ten_that_used_a_run_are_linked():
+    source = ended("made")
+    runs = [ended("judging") for _ in range(11)]
+    for run in runs:
+        links.connect(run, source)
+    linked = note(source)[1].count("](#/experiments/")
+    assert linked == 10 and runs[0] not in note(source)[1]
+    assert note(source)[1].index(runs[10]) < note(source)[1].index(runs[9])
+
+
+def test_pairs_link_to_the_run_that_prepared_them():
+    prepared, _ = session.start("prepare", Check, {})
+    prepared.dataset("linked", 64 * "c", "all")
+    prepared.finish()
+    used, _ = session.start("judging", Check, {})
+    used.dataset("linked", 64 * "c", "test")
+    used.finish()
+    assert prepared.id in note(used.id)[1] and used.id in note(prepared.id)[1]
+    assert not any(part.startswith(links.FROM) for part in note(prepared.id))
+
+
+def test_views_are_links_that_name_their_runs():
+    ids = [ended("judging"), ended("judging")]
+    address = links.side_by_side(ids).partition("](#")[2].rstrip(")")
+    assert " " not in address and '"' not in address
+    parts = parse_qs(urlsplit(address).query)
+    experiment = store.experiment("judging")
+    assert parts["runs"] == [f'["{ids[0]}", "{ids[1]}"]']
+    assert parts["experiments"] == [f'["{experiment}"]']
+    view = links.charts(experiment, "tags.mlflow.parentRunId = 'abc'")
+    assert "searchFilter=tags.mlflow.parentRunId%20%3D%20%27abc%27" in view
