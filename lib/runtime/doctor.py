@@ -70,6 +70,7 @@ def examine() -> Iterator[Finding]:
     yield _cuda()
     advice = "apt install chromium chromium-driver; without it the tests of pages are skipped"
     yield _tool("Chromium", ("chromium",), NOTE, advice)
+    yield _tool("npm", ("npm",), NOTE, "apt install npm; make live alone needs it")
     yield _proxy()
 
 

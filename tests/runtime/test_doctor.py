@@ -11,7 +11,7 @@ from lib.runtime import doctor
 
 SUBJECTS = [
     *("Python", "compiler", "make", "git", "disk", "runs", "memory", "processor", "CUDA"),
-    *("Chromium", "network"),
+    *("Chromium", "npm", "network"),
 ]
 
 
