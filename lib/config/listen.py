@@ -26,7 +26,7 @@ class Listen(Parameters):
     """Pairs to hear with the worst scores, and as many with the best."""
     n_clean: CountOrZero = 24
     """Clean recordings that are restored, to see what that does to them."""
-    n_baselines: CountOrZero = 32
+    n_baselines: CountOrZero = 16
     """Pairs on which the simple methods are scored beside the restorer. 0: all."""
     n_bootstrap: Annotated[int, Field(ge=100)] = 2000
     """Resamples behind each confidence interval."""
