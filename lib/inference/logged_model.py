@@ -26,6 +26,7 @@ from lib.training.checkpoints import read_checkpoint
 
 HERE = Path(__file__).parent
 PACKAGES = ("numpy", "onnxruntime", "soxr")  # that the model needs, beside MLflow
+ERROR_TAG, MAX_SAID = "model_error", 300  # letters
 EXAMPLE_RATE = 16_000  # Hz, of the example that is stored with the model
 
 
@@ -35,14 +36,19 @@ def log_best(run_id: str, checkpoint: Path) -> None:
     A training does not fail because of it: what prevents it is told, and stands in the run's tag
     `model_error`.
     """
+    client = store.client()
     try:
         # First, so that MLflow's `latest`, the newest version, is the training's.
         log_shipped()
         log_checkpoint(run_id, checkpoint)
     except Exception as error:  # an export that differs, a full disk, a store without a registry
         reason = f"{type(error).__name__}: {error}"
-        store.client().set_tag(run_id, "model_error", reason[:MAX_TAG_LENGTH])
-        echo(f"the run has no MLflow model: {reason}")
+        client.set_tag(run_id, ERROR_TAG, reason[:MAX_TAG_LENGTH])
+        # PyTorch's messages may be pages long.
+        echo(f"the run has no MLflow model: {reason[:MAX_SAID]}")
+    else:
+        if ERROR_TAG in store.tags(run_id):  # before the run was resumed
+            client.delete_tag(run_id, ERROR_TAG)
 
 
 def log_checkpoint(run_id: str, checkpoint: Path) -> Any:

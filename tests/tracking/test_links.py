@@ -30,14 +30,14 @@ def test_a_run_and_its_source_link_to_each_other_once_behind_the_title():
     assert note(source)[1] == back and len(note(source)) == 3  # the command comes last
 
 
-def test_the_newest_ten_that_used_a_run_are_linked():
-    source = ended("made")
-    runs = [ended("judging") for _ in range(11)]
+def test_the_newest_that_used_a_run_are_linked(monkeypatch):
+    monkeypatch.setattr(links, "MAX_LINKS", 2)
+    source, runs = ended("made"), [ended("judging") for _ in range(3)]
     for run in runs:
         links.connect(run, source)
     linked = note(source)[1].count("](#/experiments/")
-    assert linked == 10 and runs[0] not in note(source)[1]
-    assert note(source)[1].index(runs[10]) < note(source)[1].index(runs[9])
+    assert linked == 2 and runs[0] not in note(source)[1]
+    assert note(source)[1].index(runs[2]) < note(source)[1].index(runs[1])
 
 
 def test_pairs_link_to_the_run_that_prepared_them():

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -33,6 +34,10 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
         store.client()
         shutil.copy(RUNS / "mlflow.db", folder)  # its tables: to make them takes long
+        with sqlite3.connect(folder / "mlflow.db") as database:
+            place = "'mlflow-artifacts:/' || experiment_id"
+            database.execute(f"UPDATE experiments SET artifact_location = {place}")
+        database.close()
         self.start()
 
     def start(self):
@@ -71,6 +76,8 @@ def started(tmp_path_factory):
 def server(started, monkeypatch):
     """The server, which is the store of this test."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", started.address)
+    # A run that is left open there must not be closed in the store of other tests.
+    monkeypatch.setattr(session, "_current", None)
     return started
 
 
