@@ -99,8 +99,13 @@ def restore_aligned(generator: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def folded_copy(generator: nn.Module) -> nn.Module:
-    """A copy on the CPU in eval mode, its weight norms folded into the weights."""
+    """A copy on the CPU in eval mode, its weight norms folded into the weights.
+
+    A generator that is folded already, as loaded ones are, may be given, too.
+    """
     # A deepcopy would share the classes that the parametrisation makes with the original.
-    copy = type(generator)(*generator.arguments)
-    copy.load_state_dict(generator.state_dict())
+    copy, weights = type(generator)(*generator.arguments), generator.state_dict()
+    if not any("parametrizations" in name for name in weights):
+        fold_weight_norm(copy)
+    copy.load_state_dict(weights)
     return fold_weight_norm(copy).eval().requires_grad_(False)

@@ -170,6 +170,7 @@ def test_folding_weight_norms_changes_nothing(generator):
     copy = folded_copy(network)
     assert not any("parametrizations" in name for name in copy.state_dict())
     torch.testing.assert_close(copy(x)[0], network(x)[0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(folded_copy(copy)(x)[0], copy(x)[0], atol=0, rtol=0)
     # The original is left as it was.
     assert list(network.state_dict()) == list(with_strong_output(generator).state_dict())
 
