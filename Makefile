@@ -75,6 +75,7 @@ sweep: $(READY)
 	$(BIN)/python -m lib.sweep $(SWEEP) --n-processes $(N)
 
 install: $(READY)
+	@echo "installed: source $(BIN)/activate, then python -m lib.restore noisy.wav restored.wav"
 
 doctor:
 	@$(PYTHON) -m lib.runtime.doctor
@@ -91,6 +92,7 @@ ifeq ($(TORCH),installed)
 else
 	cp .ci/constraints.txt $(VENV)/constraints.txt
 endif
+	@echo "installing: pip unpacks up to 6 GB, and says nothing for minutes"
 	$(BIN)/python -m pip install --disable-pip-version-check -c $(VENV)/constraints.txt \
 		-e ".[demo,dask,dev]" || { echo "make doctor says what this machine lacks"; exit 1; }
 	-$(BIN)/python -m lib.metrics.warm_up

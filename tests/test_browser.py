@@ -295,7 +295,15 @@ def ui(tmp_path_factory):
     command = [sys.executable, "-m", "lib.tracking.ui", str(port)]
     folder = tmp_path_factory.mktemp("ui")
     with open(folder / "log.txt", "w") as log:
-        server = subprocess.Popen(command, cwd=REPO, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            cwd=REPO,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            # A shell's background job ignores Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
     try:
         for _ in range(120):
             with (

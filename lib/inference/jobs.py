@@ -64,6 +64,8 @@ def find_jobs(source: Path, target: Path, noisy: Path | None = None) -> list[Job
         return [Job(source, target / source.name if target.is_dir() else target, noisy)]
     if target.is_file():
         raise ValueError(f"{target}: is a file, expected a folder, as {source} is one")
+    if target.suffix.lower() in files.SUFFIXES and not target.exists():
+        raise ValueError(f"{target}: is named like a file, expected a folder, as {source} is one")
     paths = files.find(source)
     # The target may lie inside the source: a second run must not restore what the first one wrote.
     if _real(target).is_relative_to(_real(source)):
@@ -100,7 +102,7 @@ def check_job(job: Job, overwrite: bool) -> files.Info:
     if job.target.is_dir():
         raise ValueError(f"{job.target}: is a folder")
     if job.target.exists() and not overwrite and not is_done(job, info):
-        raise ValueError(f"{job.target}: exists; overwrite replaces it")
+        raise ValueError(f"{job.target}: exists; --overwrite or -p overwrite true replaces it")
     # Raises now for a format that cannot be written, and not after minutes of work.
     choose_format(job.target, info)
     if job.noisy and _size(noisy_info := files.info(job.noisy, whole=True)) != _size(info):
@@ -184,7 +186,7 @@ def report(outcomes: Sequence[Outcome], took_s: float | None = None) -> str:
         took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
     # Another run or mix may have made them.
-    earlier = f"; already there: {n_existed}, with the options of then" if n_existed else ""
+    earlier = f"; {n_existed} were there already, with the options of then" if n_existed else ""
     return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}{earlier}"])
 
 

@@ -7,6 +7,7 @@ The model is the exported chain (ONNX) with `served_model.py`: it runs without t
 """
 
 import argparse
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -132,13 +133,16 @@ def main() -> None:
     )
     parser.add_argument("run", help="a training run: its id, latest, best or shipped")
     which = parser.parse_args().run
-    if which == "shipped":
-        version = log_shipped()
-    else:
-        run_id = store.find(which)
-        version = log_checkpoint(run_id, store.download(run_id, "checkpoints/best.pt"))
+    try:
+        if which == "shipped":
+            version = log_shipped()
+        else:
+            run_id = store.find(which)
+            version = log_checkpoint(run_id, store.download(run_id, "checkpoints/best.pt"))
+    except (LookupError, ValueError, OSError) as error:  # NoRunError is a LookupError
+        sys.exit(str(error))
     store.follow_best()
-    print(f"models:/{version.name}/{version.version}")
+    print(f"models:/{version.name}/{version.version} in {store.uri()}")
 
 
 if __name__ == "__main__":

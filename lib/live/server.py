@@ -9,6 +9,7 @@ browsers comes from npm. All of it is served from here; the page may load nothin
 import json
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +53,11 @@ class Handler(SimpleHTTPRequestHandler):
     def __init__(self, *arguments, model: Path, description: bytes) -> None:
         self.model, self.description = model, description
         super().__init__(*arguments, directory=str(PAGE))
+
+    def handle(self) -> None:
+        """As the class; a browser that leaves before it has all is no error."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         """As the class, and `chain.json`."""
@@ -135,7 +141,8 @@ def main(model: Path, port: int) -> int:
             print(f"live page: http://{HOST}:{server.server_port} (Ctrl-C ends it)", flush=True)
             server.serve_forever()
     except KeyboardInterrupt:
-        return 130  # what a shell tells after Ctrl-C
+        print("live page: ended")
+        return 0
 
 
 def parse(words: list[str]) -> tuple[Path, int]:

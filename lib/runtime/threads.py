@@ -61,9 +61,7 @@ def choose_device(name: str) -> str:
     'cpu'
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "device = 'cuda', but torch finds no CUDA device here: use device = 'auto' or 'cpu'"
-        )
+        raise ValueError("device cuda: torch finds no CUDA device here; expected auto or cpu")
     if name == "cpu" or not torch.cuda.is_available():
         return "cpu"
     # A process on its own takes torch's current device, which has no number in its name.

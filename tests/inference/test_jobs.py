@@ -96,7 +96,7 @@ def test_a_target_is_done_if_it_is_as_long_as_its_source_and_newer(folder, secon
     assert jobs.is_done(job, info) == is_done
     assert not jobs.is_done(job._replace(resumes=False), info)
     if not is_done:
-        with pytest.raises(ValueError, match="exists; overwrite replaces it"):
+        with pytest.raises(ValueError, match="exists; --overwrite or"):
             jobs.check_job(job, overwrite=False)
 
 
@@ -118,6 +118,7 @@ def test_a_file_goes_into_a_folder_that_exists(folder):
         ("none", "out", None, "none: no such file or folder"),
         ("in", "in", None, "is the source itself; name another folder"),
         ("in", "one.wav", None, "one.wav: is a file, expected a folder"),
+        ("in", "new.wav", None, "new.wav: is named like a file, expected a folder"),
         ("in", "out", "one.wav", "one.wav: expected a folder, as .*in is one"),
         ("one.wav", "out.wav", "in", "in: expected a file, as .*one.wav is one"),
         ("empty", "out", None, "empty: no audio files"),
@@ -149,7 +150,7 @@ def test_a_report_names_problems_and_counts_the_rest():
     ]
     there = Outcome("d.wav", "x/d.wav", seconds=30.0, existed=True)
     assert jobs.report([*outcomes, there]).endswith(
-        "2 of 4 restored, 90.0 s in 6.0 s; already there: 1, with the options of then"
+        "2 of 4 restored, 90.0 s in 6.0 s; 1 were there already, with the options of then"
     )
     assert jobs.report([]) == "0 of 0 restored"
 

@@ -154,7 +154,7 @@ def test_a_target_that_exists_is_replaced_only_with_overwrite(restorer, tmp_path
     target = write(tmp_path / "out.wav", voiced(0.5, 1))
     before = target.read_bytes()
     (outcome,) = restore_jobs([Job(source, target)], restorer)
-    assert "out.wav: exists; overwrite replaces it" in outcome.problem
+    assert "out.wav: exists; --overwrite or -p overwrite true replaces it" in outcome.problem
     assert target.read_bytes() == before
     (outcome,) = restore_jobs([Job(source, target)], restorer, overwrite=True)
     assert not outcome.problem and target.read_bytes() != before
@@ -171,7 +171,7 @@ def test_a_second_run_over_a_folder_does_what_is_left(restorer, tmp_path):
     write(sources[1], voiced(0.3, 1))  # recorded anew
     outcomes = list(restore_jobs(todo, restorer))
     assert [outcome.existed for outcome in outcomes] == [True, False, False]
-    assert "exists; overwrite" in outcomes[1].problem and not outcomes[2].problem
+    assert "exists; --overwrite" in outcomes[1].problem and not outcomes[2].problem
     assert todo[0].target.read_bytes() == first
     outcomes = list(restore_jobs(todo, restorer, overwrite=True))
     assert not any(outcome.existed or outcome.problem for outcome in outcomes)

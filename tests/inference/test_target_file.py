@@ -62,6 +62,27 @@ def test_an_error_half_way_leaves_the_old_target_and_nothing_else(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "out.wav"]
 
 
+@pytest.mark.parametrize(
+    "name, n_bits",
+    [
+        ("U8.wav", 8),
+        ("16.wav", 16),
+        ("24.wav", 24),
+        ("16.flac", 16),
+        ("24.aiff", 24),
+        ("16.caf", 16),
+    ],
+)
+def test_integers_are_rounded_and_not_cut_off(tmp_path, name, n_bits):
+    codec = "PCM_U8" if n_bits == 8 else f"PCM_{n_bits}"
+    info = files.Info("WAV", codec, RATE, 1, 101)
+    samples = np.arange(-50, 51)[:, None] / 10 / 2 ** (n_bits - 1)
+    write(tmp_path / "source.wav", samples[:, 0])
+    target_file.write(tmp_path / name, tmp_path / "source.wav", info, [samples.astype(np.float32)])
+    steps = soundfile.read(tmp_path / name)[0] * 2 ** (n_bits - 1)
+    assert np.abs(steps - np.arange(-50, 51) / 10).max() <= 0.5001
+
+
 def test_samples_beyond_full_scale_are_clipped_and_counted_unless_the_codec_holds_them(tmp_path):
     source = write(tmp_path / "in.wav", np.zeros(RATE), subtype="FLOAT")
     block = np.array([[2.0], [-3.0], [0.5]], np.float32)

@@ -36,7 +36,7 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == "cpu"
-    with pytest.raises(ValueError, match="device = 'cuda', but torch finds no CUDA device here"):
+    with pytest.raises(ValueError, match="device cuda: torch finds no CUDA device here"):
         choose_device("cuda")
 
 

@@ -48,8 +48,8 @@ export class LiveAudio extends EventTarget {
     }
     await this.context.audioWorklet.addModule("worklet.js");
     // A device takes as many samples at a time as its buffer holds, and the network has as long
-    // for them; a hop more is for whatever else the machine does.
-    this.margin = hopLength + Math.ceil(this.context.baseLatency * sampleRate);
+    // for them; two hops more are for whatever else the machine does.
+    this.margin = 2 * hopLength + Math.ceil(this.context.baseLatency * sampleRate);
     this.delay = delay + hopLength + this.margin; // samples, from what goes in to what is heard
     this.node = new AudioWorkletNode(this.context, "live", {
       channelCount: 1,

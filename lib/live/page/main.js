@@ -171,7 +171,7 @@ function showDelay() {
   const { delay, hop_length: hop } = audio.description;
   element("delay").textContent = `${ms(audio.delay)} ms`;
   element("delay-parts").textContent =
-    `${ms(delay)} both networks, ${ms(hop)} a whole hop, ${ms(audio.margin)} to compute it`;
+    `${ms(delay)} both networks, ${ms(hop)} a whole hop, ${ms(audio.margin)} in reserve for slow hops`;
 }
 
 function showFigures() {
