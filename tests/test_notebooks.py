@@ -12,16 +12,12 @@ import pytest
 from click.testing import CliRunner
 from papermill.cli import papermill as command_line
 from signals import RATE, good_sources, odd_and_bad_speech
-from tracking.test_aliases import write_nothing
 
 from lib import REPO, RUNS
 from lib.audio import files
 from lib.corpus.manifest import corpus_folder, read, usable_rows
 from lib.evaluation import baselines, blind_test, vetoes
 from lib.metrics import registry
-from lib.models.content import content_hash
-from lib.models.pretrained import load_weights
-from lib.tracking import registry as model_registry
 from lib.tracking import store
 
 # How small each notebook is executed, in this order.
@@ -121,9 +117,6 @@ def chain(sources, tmp_path_factory):
     done = {}
     for name, words in TINY.items():
         if name == "train":
-            # As in a store that has had a training: to export these weights takes seconds.
-            shipped = content_hash(load_weights().state_dict())
-            model_registry.log_model(write_nothing, shipped)
             variant = ["-f", "../params/train/enhanced_only.yaml", *words, "-p", "epochs", "0"]
             variant += ["-p", "register_model", "false"]  # it takes seconds
             # An out.ipynb of the user may be there.
