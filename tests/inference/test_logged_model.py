@@ -37,7 +37,7 @@ def test_a_model_that_cannot_be_made_is_told_and_the_training_goes_on(
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(logged_model, "write_chain", fails)
+    monkeypatch.setattr(logged_model, "log_shipped", fails)
     run, _ = session.start("train", Train, {})
     log_best(run.id, tmp_path / "best.pt")
     run.finish()
