@@ -29,6 +29,13 @@ def halved(model: onnx.ModelProto, chain: Chain) -> onnx.ModelProto:
     Args:
         model: from `export_chain`.
         chain: what it was made of; its buffers are no weights, and are kept as they are.
+
+    >>> from lib.inference.chain_graph import export_chain
+    >>> from lib.models.pretrained import load_weights
+    >>> chain = Chain(load_weights())
+    >>> single = export_chain(chain)
+    >>> round(halved(single, chain).ByteSize() / single.ByteSize(), 1)
+    0.5
     """
     constants = {buffer.numpy().tobytes() for buffer in chain.buffers()}
     half = onnx.ModelProto()
