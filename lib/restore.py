@@ -36,10 +36,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if arguments.export:
-            restorer = load_in_pytorch(arguments)
-            of_restorer = arguments.stage == "restorer"
-            export = restorer.export if of_restorer else restorer.export_chain
-            print(export(arguments.export))
+            export(arguments)
             return
         # Loaded first: a run that does not exist ends the program here.
         restorer = load_light() if is_light(arguments) else load_in_pytorch(arguments)
@@ -83,6 +80,19 @@ def load_in_pytorch(arguments: argparse.Namespace):
     return Restorer.load(arguments.run, choose_device(arguments.device))
 
 
+def export(arguments: argparse.Namespace) -> None:
+    """Write the model, and say what it takes and where an example of its use is."""
+    from lib.inference.export_report import export_report
+
+    restorer = load_in_pytorch(arguments)
+    if arguments.stage == "restorer":
+        path, example = restorer.export(arguments.export), "lib/weights/README.md"
+    else:
+        path = restorer.export_chain(arguments.export, arguments.half)
+        example = "README.md, Use it elsewhere"
+    print(f"{export_report(path)}\nexample: {example}")
+
+
 def stop_like_ctrl_c() -> None:
     """Let `kill` and a terminal that is closed end the program like Ctrl-C: tidily."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -114,6 +124,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--export", type=Path, help="write an ONNX model of one hop of 10 ms")
     stages = ("chain", "restorer")
     add("--stage", choices=stages, help="of --export: all of it (default), or the restorer alone")
+    add("--half", action="store_true", help="of --export: weights as float16, half the bytes")
     arguments = parser.parse_args()
 
     # One task in a call. A source beside another task would be left alone in silence, and a stream
@@ -130,6 +141,8 @@ def parse_arguments() -> argparse.Namespace:
             parser.error(f"--{name} goes with --stream: files keep their own")
     if arguments.stage and not arguments.export:
         parser.error("--stage goes with --export")
+    if arguments.half and (not arguments.export or arguments.stage == "restorer"):
+        parser.error("--half goes with --export of the whole chain")
     if arguments.channels is not None and arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and arguments.stream:

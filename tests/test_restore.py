@@ -122,6 +122,8 @@ def test_the_notebook_restores_a_single_file_into_its_folder(tmp_path):
         (["one.wav", "--export", "x.onnx"], 2, "expected either a source and a target"),
         (["one.wav", "x.wav", "--channels", "2"], 2, "--channels goes with --stream"),
         (["one.wav", "x.wav", "--stage", "chain"], 2, "--stage goes with --export"),
+        (["one.wav", "x.wav", "--half"], 2, "--half goes with --export of the whole chain"),
+        (["--export", "x.wav", "--half", "--stage", "restorer"], 2, "of the whole chain"),
         (["one.wav", "x.wav", "--encoding", "f32"], 2, "--encoding goes with --stream"),
         (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),
     ],

@@ -6,7 +6,8 @@ are `restored` `[1, 480]` and each state after the hop, `<state>_after`, which g
 hop. The first states are zeros.
 
 The model's metadata are sample_rate (Hz), hop_length and delay (samples), states (their names, in
-the order of the inputs), run, the hashes and licences of both stages, and opset.
+the order of the inputs), run, the hashes and licences of both stages, weights (their precision,
+float32 or float16), and opset.
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.weights import WEIGHTS_FROM, WEIGHTS_SHA256
 from lib.inference.chain import Chain
 from lib.inference.chain_graph import OPSET, export_chain
+from lib.inference.chain_half import MAX_DIFFERENCE_HALF, halved
 from lib.inference.chain_runtime import ChainStream
 from lib.inference.stream import RestorerStream
 from lib.models.content import content_hash
@@ -29,19 +31,25 @@ MAX_DIFFERENCE = 1e-4  # of a sample between the model and `RestorerStream`
 LICENCES = "DeepFilterNet3: MIT or Apache 2.0 (Hendrik Schröter); restorer: MIT (Retimbre)"
 
 
-def write_chain(generator: nn.Module, path: str | Path, run: str = "") -> Path:
+def write_chain(
+    generator: nn.Module, path: str | Path, run: str = "", is_half: bool = False
+) -> Path:
     """Export, measure the delay, compare with the stream, and store with metadata.
 
     Args:
         generator: in eval mode.
         path: of the new file, which appears only if the model does what the stream does.
         run: where the generator's weights come from.
+        is_half: store weights in half precision, see `lib.inference.chain_half`.
 
     Raises:
-        RuntimeError: a sample differs by more than 1e-4, or the delay is another.
+        RuntimeError: a sample differs by more than 1e-4, or with `is_half` by more than 1 % of full
+            scale, or the delay is another.
     """
     chain = Chain(generator)
     model = export_chain(chain)
+    if is_half:
+        model = halved(model, chain)
     metadata = {
         "sample_rate": SAMPLE_RATE,
         "hop_length": HOP_LENGTH,
@@ -52,6 +60,7 @@ def write_chain(generator: nn.Module, path: str | Path, run: str = "") -> Path:
         "deepfilter_sha256": WEIGHTS_SHA256,
         "restorer_sha256": content_hash(generator.state_dict()),
         "licences": LICENCES,
+        "weights": "float16" if is_half else "float32",
         "opset": OPSET,
     }
     # Metadata of ONNX are strings.
@@ -63,10 +72,11 @@ def write_chain(generator: nn.Module, path: str | Path, run: str = "") -> Path:
             f"{path}: an impulse comes out {measured} samples late, expected {chain.delay};"
             " nothing was written"
         )
-    if not (difference := max_difference(generator, content)) <= MAX_DIFFERENCE:
+    limit = MAX_DIFFERENCE_HALF if is_half else MAX_DIFFERENCE
+    if not (difference := max_difference(generator, content)) <= limit:
         raise RuntimeError(
             f"{path}: differs from the stream by {difference:.2g}, expected at most"
-            f" {MAX_DIFFERENCE:g}; nothing was written"
+            f" {limit:.2g}; nothing was written"
         )
     with whole_file(path) as file:
         file.write(content)

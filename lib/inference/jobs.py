@@ -160,7 +160,7 @@ def failed(job: Job, error: Exception) -> Outcome:
 
 
 def report(outcomes: Sequence[Outcome], took_s: float | None = None) -> str:
-    """A line for each problem, then how many recordings were restored and how fast.
+    """A line for each problem, how many recordings were restored and how fast, and what was there.
 
     Args:
         took_s: of all together; by default the sum, as if one came after the other.
@@ -185,9 +185,13 @@ def report(outcomes: Sequence[Outcome], took_s: float | None = None) -> str:
     if took_s is None:
         took_s = sum(outcome.took_s for outcome in restored)
     speed = f", {seconds:.1f} s in {took_s:.1f} s" if restored else ""
-    # Another run or mix may have made them.
-    earlier = f"; {n_existed} were there already, with the options of then" if n_existed else ""
-    return "\n".join([*lines, f"{len(restored)} of {len(outcomes)} restored{speed}{earlier}"])
+    lines.append(f"{len(restored)} of {len(outcomes)} restored{speed}")
+    if n_existed:
+        lines.append(
+            f"restored by an earlier command, maybe with other options: {n_existed};"
+            " --overwrite or -p overwrite true does them again"
+        )
+    return "\n".join(lines)
 
 
 def _read_by(job: Job) -> list[Path]:

