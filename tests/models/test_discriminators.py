@@ -57,14 +57,14 @@ def test_each_scores_clean_above_dulled_speech_in_at_least_80_percent_of_held_ou
 
 @pytest.fixture(scope="module")
 def real():
-    """Segments `(clean, enhanced)` of real speech at -5 to 15 dB, `[N, 1, 24000]`.
+    """Segments `(clean, enhanced)` of one real voice at -5 to 15 dB, `[N, 1, 24000]`.
 
     200 to learn from, then 60 of other utterances.
     """
     if "RETIMBRE_AUDIO" not in os.environ:
         pytest.skip("RETIMBRE_AUDIO names no folder of real speech")
     root = Path(os.environ["RETIMBRE_AUDIO"])
-    folders = sources.Sources(root / "speech", root / "noise")
+    folders = sources.Sources(root / "speech" / "nathalie", root / "noise")
     snr_db = [-5.0, 0.0, 5.0, 10.0, 15.0]
     pairs = alignment.lag_pairs(folders, 130, snr_db, seed=3, max_lag=0)[:130]
 
