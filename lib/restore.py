@@ -16,11 +16,14 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lib.inference import jobs
-from lib.inference.checks import check_options
-from lib.inference.pcm import ENCODINGS, stream_pcm
-from lib.inference.recordings import ChannelRestorer, restore_jobs
-from lib.runtime.progress import progress, remark
+from lib.runtime.command import importing
+
+with importing(__name__):
+    from lib.inference import jobs
+    from lib.inference.checks import check_options
+    from lib.inference.pcm import ENCODINGS, stream_pcm
+    from lib.inference.recordings import ChannelRestorer, restore_jobs
+    from lib.runtime.progress import progress, remark
 
 MAX_THREADS = 8  # each takes some 100 MB
 # Of drivers with which PyTorch may find a CUDA device; the second is Windows' subsystem for Linux.

@@ -11,7 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib.tracking.sweeps import run_sweep
+from lib.runtime.command import importing
+
+with importing(__name__):
+    from lib.tracking.sweeps import run_sweep
 
 
 def main() -> None:

@@ -11,24 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
-from torch.distributed.elastic.multiprocessing import errors
+from lib.runtime.command import importing
 
-from lib import RUNS
-from lib.config.base import ParameterError, build
-from lib.config.plain_yaml import read_named_values
-from lib.config.prepare import Prepare
-from lib.config.train import Train
-from lib.corpus import manifest
-from lib.corpus.render import find_or_render
-from lib.inference.logged_model import log_best
-from lib.runtime.progress import echo
-from lib.tracking import server, session, store
-from lib.tracking.run import Run
-from lib.training.distributed import distributed, ranks
-from lib.training.launch import launch
-from lib.training.loop import train
-from lib.training.setup import initial_checkpoint, training_data
+with importing(__name__):
+    import torch.distributed as dist
+    from torch.distributed.elastic.multiprocessing import errors
+
+    from lib import RUNS
+    from lib.config.base import ParameterError, build
+    from lib.config.plain_yaml import read_named_values
+    from lib.config.prepare import Prepare
+    from lib.config.train import Train
+    from lib.corpus import manifest
+    from lib.corpus.render import find_or_render
+    from lib.inference.logged_model import log_best
+    from lib.runtime.progress import echo
+    from lib.tracking import server, session, store
+    from lib.tracking.run import Run
+    from lib.training.distributed import distributed, ranks
+    from lib.training.launch import launch
+    from lib.training.loop import train
+    from lib.training.setup import initial_checkpoint, training_data
 
 
 # Under torchrun an error is stored in a file, so that the launcher reports the first one.
