@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lib.runtime.command import importing
+from lib.runtime.command import exit_at_once, exit_stopped, importing
 
 with importing(__name__):
     from lib.inference import jobs
@@ -50,10 +50,11 @@ def main() -> None:
             restore_stream(restorer, arguments)
             return
         restore_files(restorer, arguments)
-    except (BrokenPipeError, KeyboardInterrupt):
-        # The reader of the output has gone, or the user stops. A usual exit would complain about
-        # samples that cannot be flushed.
+    # A usual exit would complain about samples that cannot be flushed.
+    except BrokenPipeError:  # the reader of the output has gone
         os._exit(1)
+    except KeyboardInterrupt:
+        exit_at_once("stopped")
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
 
@@ -165,7 +166,7 @@ def restore_stream(restorer: ChannelRestorer, arguments: argparse.Namespace) -> 
 
 
 def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> NoReturn:
-    """Restore files, then exit: with status 1 if one failed or Ctrl-C stopped it."""
+    """Restore files, then exit: with status 1 if one failed, 130 if Ctrl-C stopped it."""
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
@@ -177,8 +178,8 @@ def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> N
             outcomes.append(outcome)
     except KeyboardInterrupt:
         # A user who stops still learns which files are there.
-        print(jobs.report(outcomes, time.perf_counter() - began))
-        sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
+        print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
+        exit_stopped(f"stopped: {len(todo) - len(outcomes)} are left")
     print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
     # True is status 1.
     sys.exit(any(outcome.problem for outcome in outcomes))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.runtime.command import importing
+from lib.runtime.command import exit_stopped, importing
 
 with importing(__name__):
     import torch.distributed as dist
@@ -121,6 +121,9 @@ def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
 if __name__ == "__main__":
     try:
         main()
+    except KeyboardInterrupt:
+        # The run has the traceback.
+        exit_stopped("stopped; `-p resume latest` continues the training")
     except (ParameterError, FileNotFoundError) as refused:
         # The message is meant for the user: a parameter, or a corpus that is not prepared yet.
         sys.exit(str(refused))

@@ -183,6 +183,6 @@ def test_a_signal_that_ends_it_leaves_no_hidden_file_and_a_report(tmp_path, numb
         time.sleep(0.01)
     process.send_signal(number)
     output, errors = process.communicate()
-    assert process.returncode == 1 and "0 of 0 restored" in output
+    assert process.returncode == 130 and "0 of 0 restored" in output
     assert "stopped: 1 are left" in errors and "Traceback" not in errors
     assert list((tmp_path / "out").iterdir()) == []
