@@ -32,9 +32,9 @@ def test_a_recording_is_what_pytorch_makes_of_it(light, in_pytorch, gain):
     signal = gain * speech_with_pauses()[:-77]
     restored = light(signal, RATE)
     assert np.abs(restored).max() > 0.1 * np.abs(signal).max()
-    assert np.abs(restored - in_pytorch(signal)).max() < 1e-5
+    assert np.abs(restored - in_pytorch(signal, RATE)).max() < 1e-5
     options = {"already_enhanced": True, "mix": 0.7}
-    expected = in_pytorch(signal, **options)
+    expected = in_pytorch(signal, RATE, **options)
     assert np.abs(light(signal, RATE, **options) - expected).max() < 1e-5
 
 
