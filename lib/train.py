@@ -22,7 +22,7 @@ with importing(__name__):
     from lib.config.plain_yaml import read_named_values
     from lib.config.prepare import Prepare
     from lib.config.train import Train
-    from lib.corpus import manifest
+    from lib.corpus import dataset, manifest
     from lib.corpus.render import find_or_render
     from lib.inference.logged_model import log_best
     from lib.runtime.progress import echo
@@ -48,13 +48,15 @@ def main(words: list[str] | None = None) -> None:
         with failure_recorded(run):
             p, run_id, initial = begin(run, p)
             rows, about = training_data(p, manifest.read(p.corpus))
+            if run:
+                # Before the training: one that is stopped has its dataset, too.
+                run.tags(about)
+                run.dataset(p.corpus, split="train", **dataset.about(p.corpus))
             # Under torchrun the processes are there already; else `n_processes` are launched.
             train_pairs = train if dist.is_initialized() else launch
             # The folder has the run's id: a resumed run finds its last checkpoint there.
             history = train_pairs(p, rows, RUNS / "checkpoints" / run_id, run, about, initial)
             if run:
-                run.tags(about)
-                run.dataset(p.corpus, about["manifest_sha256"], "train")
                 run.table("history", history)
                 if p.register_model:
                     log_best(run.id, RUNS / "checkpoints" / run_id / "best.pt")
