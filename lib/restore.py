@@ -16,11 +16,14 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lib.inference import jobs
-from lib.inference.checks import check_options
-from lib.inference.pcm import ENCODINGS, stream_pcm
-from lib.inference.recordings import ChannelRestorer, restore_jobs
-from lib.runtime.progress import progress, remark
+from lib.runtime.command import exit_at_once, exit_stopped, importing
+
+with importing(__name__):
+    from lib.inference import jobs
+    from lib.inference.checks import check_options
+    from lib.inference.pcm import ENCODINGS, stream_pcm
+    from lib.inference.recordings import ChannelRestorer, restore_jobs
+    from lib.runtime.progress import progress, remark
 
 MAX_THREADS = 8  # each takes some 100 MB
 # Of drivers with which PyTorch may find a CUDA device; the second is Windows' subsystem for Linux.
@@ -44,10 +47,11 @@ def main() -> None:
             restore_stream(restorer, arguments)
             return
         restore_files(restorer, arguments)
-    except (BrokenPipeError, KeyboardInterrupt):
-        # The reader of the output has gone, or the user stops. A usual exit would complain about
-        # samples that cannot be flushed.
+    # A usual exit would complain about samples that cannot be flushed.
+    except BrokenPipeError:  # the reader of the output has gone
         os._exit(1)
+    except KeyboardInterrupt:
+        exit_at_once("stopped")
     except (ValueError, OSError, LookupError) as error:  # NoRunError is a LookupError
         sys.exit(str(error))
 
@@ -175,7 +179,7 @@ def restore_stream(restorer: ChannelRestorer, arguments: argparse.Namespace) -> 
 
 
 def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> NoReturn:
-    """Restore files, then exit: with status 1 if one failed or Ctrl-C stopped it."""
+    """Restore files, then exit: with status 1 if one failed, 130 if Ctrl-C stopped it."""
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []
     options = (arguments.overwrite, arguments.mix, arguments.already_enhanced)
@@ -187,8 +191,8 @@ def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> N
             outcomes.append(outcome)
     except KeyboardInterrupt:
         # A user who stops still learns which files are there.
-        print(jobs.report(outcomes, time.perf_counter() - began))
-        sys.exit(f"stopped: {len(todo) - len(outcomes)} are left")
+        print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
+        exit_stopped(f"stopped: {len(todo) - len(outcomes)} are left")
     print(jobs.report(outcomes, time.perf_counter() - began), flush=True)
     # True is status 1.
     sys.exit(any(outcome.problem for outcome in outcomes))

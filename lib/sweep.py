@@ -11,7 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib.tracking.sweeps import run_sweep
+from lib.runtime.command import exit_stopped, importing
+
+with importing(__name__):
+    from lib.tracking.sweeps import run_sweep
 
 
 def main() -> None:
@@ -31,6 +34,8 @@ def main() -> None:
         parser.error(f"--n-processes {arguments.n_processes}: expected at least 1")
     try:
         table = run_sweep(arguments.file, arguments.n_processes, arguments.dask_address)
+    except KeyboardInterrupt:
+        exit_stopped("stopped; the same command goes on with the points that are left")
     except (OSError, ValueError) as error:  # ParameterError is one
         sys.exit(f"{arguments.file}: {error}")
     # All points, before the status: those that finished keep their results.

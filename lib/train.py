@@ -11,24 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
-from torch.distributed.elastic.multiprocessing import errors
+from lib.runtime.command import exit_stopped, importing
 
-from lib import RUNS
-from lib.config.base import ParameterError, build
-from lib.config.plain_yaml import read_named_values
-from lib.config.prepare import Prepare
-from lib.config.train import Train
-from lib.corpus import manifest
-from lib.corpus.render import find_or_render
-from lib.inference.logged_model import log_best
-from lib.runtime.progress import echo
-from lib.tracking import server, session, store
-from lib.tracking.run import Run
-from lib.training.distributed import distributed, ranks
-from lib.training.launch import launch
-from lib.training.loop import train
-from lib.training.setup import initial_checkpoint, training_data
+with importing(__name__):
+    import torch.distributed as dist
+    from torch.distributed.elastic.multiprocessing import errors
+
+    from lib import RUNS
+    from lib.config.base import ParameterError, build
+    from lib.config.plain_yaml import read_named_values
+    from lib.config.prepare import Prepare
+    from lib.config.train import Train
+    from lib.corpus import dataset, manifest
+    from lib.corpus.render import find_or_render
+    from lib.inference.logged_model import log_best
+    from lib.runtime.progress import echo
+    from lib.tracking import server, session, store
+    from lib.tracking.run import Run
+    from lib.training.distributed import distributed, ranks
+    from lib.training.launch import launch
+    from lib.training.loop import train
+    from lib.training.setup import initial_checkpoint, training_data
 
 
 # Under torchrun an error is stored in a file, so that the launcher reports the first one.
@@ -45,13 +48,15 @@ def main(words: list[str] | None = None) -> None:
         with failure_recorded(run):
             p, run_id, initial = begin(run, p)
             rows, about = training_data(p, manifest.read(p.corpus))
+            if run:
+                # Before the training: one that is stopped has its dataset, too.
+                run.tags(about)
+                run.dataset(p.corpus, split="train", **dataset.about(p.corpus))
             # Under torchrun the processes are there already; else `n_processes` are launched.
             train_pairs = train if dist.is_initialized() else launch
             # The folder has the run's id: a resumed run finds its last checkpoint there.
             history = train_pairs(p, rows, RUNS / "checkpoints" / run_id, run, about, initial)
             if run:
-                run.tags(about)
-                run.dataset(p.corpus, about["manifest_sha256"], "train")
                 run.table("history", history)
                 if p.register_model:
                     log_best(run.id, RUNS / "checkpoints" / run_id / "best.pt")
@@ -118,6 +123,9 @@ def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
 if __name__ == "__main__":
     try:
         main()
+    except KeyboardInterrupt:
+        # The run has the traceback.
+        exit_stopped("stopped; `-p resume latest` continues the training")
     except (ParameterError, FileNotFoundError) as refused:
         # The message is meant for the user: a parameter, or a corpus that is not prepared yet.
         sys.exit(str(refused))

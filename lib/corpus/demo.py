@@ -68,6 +68,26 @@ def make(
     return DemoFolders(folder / "speech", folder / "noise", rooms)
 
 
+def make_noise(folder: str | Path = RUNS / "demo", seed: int = 0) -> Path:
+    """The folder of the embedded noises, without its 160 sentences unless they are there.
+
+    Args:
+        folder: of the embedded corpus. If it is missing, the noises are made beside it, in
+            `demo_noise`, and stay there: a corpus that was prepared with them finds them again.
+        seed: of the noises.
+
+    Raises:
+        RuntimeError, FileExistsError: as in `make`.
+    """
+    folder = Path(folder)
+    alone = folder.with_name(f"{folder.name}_noise")
+    if folder.exists() and not alone.exists():
+        return folder / "noise"
+    settings = {"version": 1, "seed": seed}
+    make_once(alone, settings, lambda part: make_noises(part / "noise", seed, _speak_babble))
+    return alone / "noise"
+
+
 def _make_speech(folder: Path, n_sentences: int, seed: int) -> None:
     """Write the first sentences that `folder` lacks, each at a level that is drawn from `seed`."""
     paths = [folder / f"joe_{i + 1:03d}{files.EXTENSION}" for i in range(n_sentences)]

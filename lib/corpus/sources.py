@@ -45,9 +45,11 @@ def choose(
     speech = resolve(speech_dir) if speech_dir else None
     noise = resolve(noise_dir) if noise_dir else None
     room = resolve(rir_dir) if rir_dir else None
-    if speech is None or noise is None:
+    if speech is None:
         embedded = demo.make() if with_rooms else demo.make(n_rooms=0)
-        speech, noise = speech or embedded.speech, noise or embedded.noise
+        speech, noise = embedded.speech, noise or embedded.noise
+    elif noise is None:
+        noise = demo.make_noise()
     return Sources(speech, noise, room or (make_rooms() if with_rooms else None))
 
 

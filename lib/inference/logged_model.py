@@ -7,6 +7,7 @@ The model is the exported chain (ONNX) with `served_model.py`: it runs without t
 """
 
 import argparse
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +27,7 @@ from lib.tracking.run import MAX_TAG_LENGTH
 from lib.training.checkpoints import read_checkpoint
 
 HERE = Path(__file__).parent
-PACKAGES = ("numpy", "onnxruntime", "soxr")  # that the model needs, beside MLflow
+PACKAGES = ("mlflow", "numpy", "onnxruntime", "soxr")  # that the model needs
 ERROR_TAG, MAX_SAID = "model_error", 300  # letters
 EXAMPLE_RATE = 16_000  # Hz, of the example that is stored with the model
 
@@ -101,8 +102,20 @@ def save_model(chain: Path, folder: Path, content: Any | None = None) -> None:
         artifacts={"chain": str(chain)},
         signature=ModelSignature(samples, samples, ParamSchema(params)),
         input_example=(example(), {"sample_rate": EXAMPLE_RATE}),
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in PACKAGES],
+        pip_requirements=requirements(),
     )
+
+
+def requirements() -> list[str]:
+    """The packages that the model needs, with the versions that pyproject.toml allows.
+
+    MLflow would name the very versions that are installed here, and warn of every other one.
+
+    >>> requirements()[0]
+    'mlflow<4,>=3.7'
+    """
+    allowed = {re.match(r"[\w.-]+", line)[0]: line for line in metadata.requires("retimbre")}
+    return [allowed[name] for name in PACKAGES]
 
 
 def example() -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lib.audio.files import SAMPLE_RATE
 from lib.deepfilter.batches import enhance_signals
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.working_level import sample_gains, unknown_level
@@ -30,7 +29,7 @@ class StageRestorer:
     def __call__(
         self,
         signal: np.ndarray,
-        sample_rate: int = SAMPLE_RATE,
+        sample_rate: int,
         noisy: np.ndarray | None = None,
         mix: float = 1.0,
         already_enhanced: bool = False,
@@ -39,7 +38,8 @@ class StageRestorer:
 
         Args:
             signal: noisy; with `already_enhanced` the output of DeepFilterNet3. Full scale is 1.
-            sample_rate: of the signal, Hz.
+            sample_rate: of the signal, Hz. No default: 16 kHz taken for 48 kHz would be a
+                voice three times too high, restored badly and without an error.
             noisy: with `already_enhanced`, the noisy original; without it `signal` stands in.
             mix: share of restored in the result, 0 to 1; the rest is `signal`.
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from lib.tracking import store
 
 NOTE = "mlflow.note.content"
+UI = "http://127.0.0.1:5000"  # of `make ui`
 FROM, USED = "Comes from", "Used by"  # how the paragraphs begin
 MAX_LINKS = 10  # in a paragraph, the newest; a tag of MLflow has at most 5000 letters
 TRAINING = "workflowType=machine_learning"  # without the pages that MLflow has for chatbots
@@ -51,6 +52,29 @@ def charts(experiment_id: str, condition: str) -> str:
     """A link to MLflow's charts over the runs of an experiment that meet a condition."""
     search = f"searchFilter={quote(condition)}&{TRAINING}"
     return f"[charts](#/experiments/{experiment_id}/runs?{search}&compareRunsMode=CHART)"
+
+
+def comparison(run_ids: Sequence[str]) -> str:
+    """Links to MLflow's pages over these runs: side by side, and their charts.
+
+    There are no charts over runs of several experiments.
+    """
+    ids = {store.client().get_run(run_id).info.experiment_id for run_id in run_ids}
+    found = [side_by_side(run_ids)]
+    if len(ids) == 1:
+        names = ", ".join(f"'{run_id}'" for run_id in run_ids)
+        found.append(charts(ids.pop(), f"attributes.run_id IN ({names})"))
+    return ", ".join(found)
+
+
+def absolute(text: str) -> str:
+    """A text whose links work outside MLflow: at the tracking server, or at that of `make ui`.
+
+    >>> absolute("[charts](#/experiments/4/runs)")
+    '[charts](http://127.0.0.1:5000/#/experiments/4/runs)'
+    """
+    server = store.uri() if store.uri().startswith("http") else UI
+    return text.replace("](#/", f"]({server.rstrip('/')}/#/")
 
 
 def say(run_id: str, start: str, text: str) -> None:

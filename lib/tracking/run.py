@@ -90,7 +90,14 @@ class Run:
         """Label the run, e.g. with the hash of the pairs that it uses."""
         self._log(tags=values)
 
-    def dataset(self, corpus: str, sha256: str, split: str) -> None:
+    def dataset(
+        self,
+        corpus: str,
+        sha256: str,
+        split: str,
+        columns: dict[str, str] | None = None,
+        profile: dict[str, Any] | None = None,
+    ) -> None:
         """Name the pairs that the run uses: as tags, as a dataset of MLflow, and as a link.
 
         The link leads to the run that prepared them. The runs table shows datasets, and filters
@@ -100,6 +107,9 @@ class Run:
             corpus: its folder below `runs/pairs`.
             sha256: of its manifest.
             split: the part that is used, e.g. test.
+            columns: the type of each column of the manifest, in MLflow's words, e.g. double.
+            profile: what the corpus holds, e.g. `num_rows`. MLflow keeps both with the first run
+                of an experiment that uses these pairs, so they describe all splits.
         """
         # Imported here, since MLflow takes seconds to import.
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -107,8 +117,11 @@ class Run:
         self.tags({"corpus": corpus, "manifest_sha256": sha256})
         # A digest of MLflow has at most 36 letters.
         about = sha256[:16], "local", json.dumps({"uri": f"pairs/{corpus}/manifest.csv"})
+        typed = [{"name": name, "type": kind} for name, kind in (columns or {}).items()]
+        schema = json.dumps({"mlflow_colspec": typed}) if typed else None
+        dataset = Dataset(corpus, *about, schema, json.dumps(profile) if profile else None)
         context = InputTag("mlflow.data.context", split)
-        inputs = [DatasetInput(Dataset(corpus, *about), [context])]
+        inputs = [DatasetInput(dataset, [context])]
         store.client().log_inputs(self.id, inputs)
         # The run that prepared these pairs; the embedded corpus may be made without one.
         made = store.newest_first(PREPARE, f"tags.manifest_sha256 = '{sha256}'")

@@ -1,6 +1,7 @@
 """The embedded corpus: made once, the same each time, finished where it was cut short."""
 
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from lib.audio.files import SAMPLE_RATE
 from lib.audio.levels import level_db
 from lib.corpus import demo
 from lib.corpus.noises import NOISES
+from lib.runtime.once import MARKER
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,20 @@ def test_a_corpus_that_was_cut_short_is_finished_with_the_same_bytes(made):
     demo.make(folder, n_sentences=12, n_rooms=3)
     assert hashes(folder) == expected and not part.exists()
     assert (folder / "speech/joe/joe_001.flac").stat().st_mtime_ns == time
+
+
+def test_noises_alone_are_the_same_and_stay_where_they_are(made, monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "_make_speech", lambda *_: pytest.fail("sentences were spoken"))
+    assert demo.make_noise(made.noise.parent) == made.noise
+    # All but one are there, as a killed call leaves them: the babble takes long.
+    part = tmp_path / ".demo_noise.part"
+    shutil.copytree(made.noise, part / "noise")
+    (part / MARKER).write_text(json.dumps({"version": 1, "seed": 0}))
+    (part / "noise" / "hum_50hz.flac").unlink()
+    alone = demo.make_noise(tmp_path / "demo")
+    assert alone == tmp_path / "demo_noise" / "noise" and hashes(alone) == hashes(made.noise)
+    (tmp_path / "demo").mkdir()
+    assert demo.make_noise(tmp_path / "demo") == alone
 
 
 def test_without_piper_one_line_names_the_extra(monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ def embedded(monkeypatch, tmp_path):
     """Stand-ins for the embedded corpus and the bank of rooms."""
     folders = demo.DemoFolders(tmp_path / "speech", tmp_path / "noise", tmp_path / "rooms")
     monkeypatch.setattr(demo, "make", lambda: folders)
+    monkeypatch.setattr(demo, "make_noise", lambda: folders.noise)
     monkeypatch.setattr(sources, "make_rooms", lambda: folders.rooms)
     return folders
 
@@ -35,6 +36,12 @@ def test_nothing_is_synthesised_where_all_folders_are_given(monkeypatch, tmp_pat
     monkeypatch.setattr(sources, "make_rooms", lambda: pytest.fail("rooms were made"))
     folder = str(tmp_path)
     assert sources.choose(folder, folder, folder) == sources.Sources(*[tmp_path] * 3)
+
+
+def test_beside_own_speech_no_sentence_is_spoken(monkeypatch, embedded, tmp_path):
+    monkeypatch.setattr(demo, "make", lambda: pytest.fail("the embedded corpus was made"))
+    mine = tmp_path / "mine"
+    assert sources.choose(mine) == sources.Sources(mine, embedded.noise, embedded.rooms)
 
 
 def test_no_room_is_simulated_where_no_utterance_is_put_into_one(monkeypatch, tmp_path):

@@ -60,18 +60,14 @@ def test_every_pair_has_the_snr_that_it_claims_by_another_meter(verified):
 )
 def test_real_speech_has_the_snr_that_it_claims_by_another_meter(root):
     real = Path(os.environ["RETIMBRE_AUDIO"])
-    given = sources.Sources(real / "speech", real / "noise", root / "rooms")
+    # Sentences: over a single word two meters differ by more.
+    given = sources.Sources(real / "speech" / "kathleen", real / "noise", root / "rooms")
     options = {"items_per_utterance": 1, "p_reverb": 0.3, "p_second_noise": 0.3}
     p = build(Prepare, {"n_processes": 2} | options)
-    rows = plan.draw(p, given).rows[::5]
     errors = []
-    for row in rows.itertuples():
-        try:
-            mixture = mix_row(row, given)
-        except ValueError:  # some noises pause for longer than a word: `prepare` refuses the pair
-            continue
+    for row in plan.draw(p, given).rows.itertuples():
+        mixture = mix_row(row, given)
         errors.append(active_speech_snr_db(mixture.speech, mixture.noise) - row.snr_db)
-    assert len(errors) > 0.95 * len(rows)
     assert np.abs(errors).max() < 0.5, pd.Series(errors).describe()
 
 

@@ -41,7 +41,7 @@ def restorer():
 
 
 def by_call(restorer, signal, noisy, **options):
-    restorer(signal, noisy=noisy, **options)
+    restorer(signal, RATE, noisy=noisy, **options)
 
 
 def by_batch(restorer, signal, noisy, **options):

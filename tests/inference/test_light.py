@@ -30,18 +30,18 @@ def streamed(stream, chunks):
 def test_a_recording_is_what_pytorch_makes_of_it(light, in_pytorch, gain):
     """Speech, pauses of all lengths, speech in noise; the last hop is not whole."""
     signal = gain * speech_with_pauses()[:-77]
-    restored = light(signal)
+    restored = light(signal, RATE)
     assert np.abs(restored).max() > 0.1 * np.abs(signal).max()
-    assert np.abs(restored - in_pytorch(signal)).max() < 1e-5
+    assert np.abs(restored - in_pytorch(signal, RATE)).max() < 1e-5
     options = {"already_enhanced": True, "mix": 0.7}
-    expected = in_pytorch(signal, **options)
-    assert np.abs(light(signal, **options) - expected).max() < 1e-5
+    expected = in_pytorch(signal, RATE, **options)
+    assert np.abs(light(signal, RATE, **options) - expected).max() < 1e-5
 
 
 def test_signals_in_a_batch_do_not_change_each_other(light):
     signals = [voiced(0.5 + 0.3 * i, i) for i in range(5)]
     for restored, signal in zip(light.restore_batch(signals), signals, strict=True):
-        assert len(restored) == len(signal) and np.abs(restored - light(signal)).max() < 1e-6
+        assert len(restored) == len(signal) and np.abs(restored - light(signal, RATE)).max() < 1e-6
 
 
 def test_blocks_are_what_hops_are(light):
@@ -50,7 +50,7 @@ def test_blocks_are_what_hops_are(light):
         streamed(light.stream(), chunks) for chunks in (hops_of(signal), np.array_split(signal, 3))
     )
     assert np.abs(by_blocks - by_hops).max() < 1e-5
-    assert np.abs(by_blocks - light(signal)).max() < 1e-5
+    assert np.abs(by_blocks - light(signal, RATE)).max() < 1e-5
 
 
 def test_a_quiet_stream_hop_by_hop_is_that_of_pytorch(light, in_pytorch):
@@ -59,7 +59,7 @@ def test_a_quiet_stream_hop_by_hop_is_that_of_pytorch(light, in_pytorch):
     by_light, by_pytorch = (streamed(one.stream(), quiet) for one in (light, in_pytorch))
     assert np.abs(by_light - by_pytorch).max() < 1e-6
     first = slice(0, RATE // 4)
-    assert np.abs(by_light - light(quiet.ravel()))[first].max() > 1e-4
+    assert np.abs(by_light - light(quiet.ravel(), RATE))[first].max() > 1e-4
 
 
 def test_the_state_carries_everything_of_a_batch(light):

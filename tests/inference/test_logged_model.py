@@ -1,9 +1,13 @@
 """A training's generator as MLflow's model: what is stored, and what does not end a training."""
 
+import tomllib
+
 import numpy as np
 import pytest
 from mlflow.models import Model
+from packaging.requirements import Requirement
 
+from lib import REPO
 from lib.config.train import Train
 from lib.inference import logged_model
 from lib.inference.logged_model import example, log_best, save_model
@@ -25,9 +29,17 @@ def test_the_model_is_code_and_weights_without_a_pickle_and_says_what_it_takes(t
     defaults = {entry.name: entry.default for entry in model.signature.params}
     assert defaults == {"sample_rate": 48_000, "mix": 1.0, "atten_lim_db": 100.0}
     np.testing.assert_allclose(model.load_input_example(tmp_path / "model"), example(), atol=1e-6)
-    packages = (tmp_path / "model" / "requirements.txt").read_text().split()
-    names = [package.partition("==")[0] for package in packages]
-    assert names == ["mlflow", "numpy", "onnxruntime", "soxr"]
+
+
+def test_the_model_needs_four_packages_in_the_versions_of_pyproject(tmp_path):
+    """With `onnxruntime==` every other version was warned of."""
+    (tmp_path / "chain.onnx").write_bytes(b"weights")
+    save_model(tmp_path / "chain.onnx", tmp_path / "model")
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    lines = (tmp_path / "model" / "requirements.txt").read_text().splitlines()
+    needed = [Requirement(line) for line in lines]
+    assert [package.name for package in needed] == ["mlflow", "numpy", "onnxruntime", "soxr"]
+    assert set(needed) <= {Requirement(line) for line in project["dependencies"]}
 
 
 @pytest.mark.parametrize("error", [RuntimeError("differs by 1"), OSError("No space left")])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from signals import voiced
+from signals import RATE, voiced
 
 from lib.inference.pcm import stream_pcm
 from lib.inference.restorer import Restorer
@@ -31,7 +31,7 @@ def test_a_stream_equals_offline_in_every_encoding(monkeypatch, encoding, kind, 
     output = streamed(monkeypatch, signal.tobytes() + half_a_sample, encoding, n_left=1, channels=1)
     samples = np.frombuffer(output, kind).astype(np.float64) / full_scale
     restorer = Restorer.load()
-    expected = restorer(signal.astype(np.float32) / full_scale)
+    expected = restorer(signal.astype(np.float32) / full_scale, RATE)
     assert np.abs(samples[restorer.stream().delay :] - expected).max() < 1e-4
 
 

@@ -212,7 +212,7 @@ def test_recordings_that_are_enhanced_already_are_restored_as_in_the_chain(resto
     job = Job(tmp_path / "enhanced.wav", tmp_path / "out.wav", tmp_path / "noisy.wav")
     (outcome,) = restore_jobs([job], restorer, already_enhanced=True)
     restored, _ = soundfile.read(job.target, dtype="float32")
-    assert not outcome.problem and np.abs(restored - restorer(noisy)).max() < 1e-4
+    assert not outcome.problem and np.abs(restored - restorer(noisy, RATE)).max() < 1e-4
     alone = job._replace(noisy=None)
     (outcome,) = restore_jobs([alone], restorer, already_enhanced=True, overwrite=True)
     assert not outcome.problem

@@ -20,23 +20,25 @@ def restorer():
 
 def test_each_channel_is_restored_as_if_it_were_alone(restorer):
     left, right = voiced(1.5, 0), voiced(1.5, 1)
-    stereo = restorer(np.stack([left, right], axis=1))
-    assert np.abs(stereo - np.stack([restorer(left), restorer(right)], axis=1)).max() < 1e-5
+    stereo = restorer(np.stack([left, right], axis=1), RATE)
+    alone = np.stack([restorer(left, RATE), restorer(right, RATE)], axis=1)
+    assert np.abs(stereo - alone).max() < 1e-5
 
 
 def test_signals_in_a_batch_do_not_change_each_other(restorer):
     signals = [voiced(0.5 + 0.3 * i, i) for i in range(5)]
     for restored, signal in zip(restorer.restore_batch(signals), signals, strict=True):
-        assert len(restored) == len(signal) and np.abs(restored - restorer(signal)).max() < 1e-5
+        assert len(restored) == len(signal)
+        assert np.abs(restored - restorer(signal, RATE)).max() < 1e-5
 
 
 @pytest.mark.parametrize("already_enhanced", [False, True])
 def test_quiet_speech_is_restored_as_at_a_normal_level(restorer, already_enhanced):
     # The loudest part is at -40 dB and below, and is heard at -25 dB.
     speech = 0.1 * speech_like(2.0)
-    expected = restorer(speech, already_enhanced=already_enhanced)
+    expected = restorer(speech, RATE, already_enhanced=already_enhanced)
     for gain in (0.1, 0.03):
-        restored = restorer(gain * speech, already_enhanced=already_enhanced) / gain
+        restored = restorer(gain * speech, RATE, already_enhanced=already_enhanced) / gain
         error = np.std(restored - expected) / np.std(expected)
         assert error < 0.01
 
@@ -53,13 +55,13 @@ def test_quiet_speech_is_restored_as_at_a_normal_level(restorer, already_enhance
 )
 def test_a_signal_of_another_kind_is_refused(restorer, signal, message):
     with pytest.raises(ValueError, match=message):
-        restorer(signal)
+        restorer(signal, RATE)
 
 
 def test_half_the_mix_is_half_of_each(restorer):
     signal = voiced(1.0, 0)
-    expected = 0.5 * (restorer(signal) + signal)
-    assert np.abs(restorer(signal, mix=0.5) - expected).max() < 1e-6
+    expected = 0.5 * (restorer(signal, RATE) + signal)
+    assert np.abs(restorer(signal, RATE, mix=0.5) - expected).max() < 1e-6
 
 
 def test_the_shipped_weights_are_loaded_by_default(restorer):

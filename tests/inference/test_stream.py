@@ -54,7 +54,7 @@ def test_a_stream_equals_offline_delayed_whatever_the_chunks(restorer, speech, s
     out = streamed(stream, signal, sizes)
     assert len(out) == len(signal) + stream.delay
     assert np.abs(out[: stream.delay]).max() == 0.0
-    assert np.abs(out[stream.delay :] - restorer(signal)).max() < 1e-4
+    assert np.abs(out[stream.delay :] - restorer(signal, RATE)).max() < 1e-4
 
 
 def test_a_quiet_recording_block_by_block_equals_offline(restorer, speech):
@@ -62,7 +62,7 @@ def test_a_quiet_recording_block_by_block_equals_offline(restorer, speech):
     stream = restorer.stream()
     # A block tells how loud the recording is.
     out = streamed(stream, quiet, (5 * RATE, 5 * RATE + 1))[stream.delay :]
-    expected = restorer(quiet)
+    expected = restorer(quiet, RATE)
     assert np.abs(expected).max() > 0.1 * np.abs(quiet).max()
     assert np.abs(out - expected).max() < 1e-6
 
@@ -70,7 +70,7 @@ def test_a_quiet_recording_block_by_block_equals_offline(restorer, speech):
 def test_a_quiet_stream_hop_by_hop_is_as_loud_as_offline_after_a_second(restorer):
     quiet = 0.01 * speech_like(3.0)
     stream = restorer.stream()
-    out, expected = streamed(stream, quiet, CHUNKS["hops"])[stream.delay :], restorer(quiet)
+    out, expected = streamed(stream, quiet, CHUNKS["hops"])[stream.delay :], restorer(quiet, RATE)
     rest = slice(RATE, None)
     assert abs(level_db(out[rest]) - level_db(expected[rest])) < 1
 
@@ -99,7 +99,7 @@ def test_minutes_of_silence_leave_no_trace_and_no_drift(restorer, speech):
     whole = np.concatenate([speech, silence, speech])
     stream = restorer.stream()
     out = streamed(stream, whole, (4800, 48_000))[stream.delay :]
-    assert np.abs(out - restorer(whole)).max() < 1e-4
+    assert np.abs(out - restorer(whole, RATE)).max() < 1e-4
     assert np.abs(out[len(speech) + RATE : len(speech) + len(silence) - RATE]).max() < 1e-4
     buffers = (stream.partial_hop, stream.before_generator, stream.after_generator)
     assert all(buffer.shape[1] <= stream.delay for buffer in buffers)
@@ -120,13 +120,13 @@ def test_a_stream_of_enhanced_samples_takes_the_noisy_original_beside_them(resto
     stream = restorer.stream(already_enhanced=True)
     assert stream.delay == 960
     out = streamed(stream, enhanced, noisy=speech)[stream.delay :]
-    assert np.abs(out - restorer(speech)).max() < 1e-4
+    assert np.abs(out - restorer(speech, RATE)).max() < 1e-4
 
 
 def test_half_the_mix_is_half_of_each(restorer, speech):
     stream = restorer.stream(mix=0.5)
     out = streamed(stream, speech)[stream.delay :]
-    assert np.abs(out - 0.5 * (restorer(speech) + speech)).max() < 1e-4
+    assert np.abs(out - 0.5 * (restorer(speech, RATE) + speech)).max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_bad_chunk_is_refused_and_the_stream_goes_on(restorer, speech, chunk, 
     with pytest.raises(ValueError, match=message):
         stream.push(chunk)
     rest = np.concatenate([before, stream.push(speech[5000:]), stream.flush()])
-    assert np.abs(rest[stream.delay :] - restorer(speech)).max() < 1e-4
+    assert np.abs(rest[stream.delay :] - restorer(speech, RATE)).max() < 1e-4
 
 
 def test_a_generator_with_one_input_streams_too():
@@ -152,4 +152,4 @@ def test_a_generator_with_one_input_streams_too():
     )
     signal = voiced(1.0, 4)
     stream = restorer.stream()
-    assert np.abs(streamed(stream, signal)[stream.delay :] - restorer(signal)).max() < 1e-4
+    assert np.abs(streamed(stream, signal)[stream.delay :] - restorer(signal, RATE)).max() < 1e-4

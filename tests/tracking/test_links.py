@@ -61,3 +61,22 @@ def test_views_are_links_that_name_their_runs():
     assert parts["experiments"] == [f'["{experiment}"]']
     view = links.charts(experiment, "tags.mlflow.parentRunId = 'abc'")
     assert "searchFilter=tags.mlflow.parentRunId%20%3D%20%27abc%27" in view
+
+
+def test_runs_of_one_experiment_have_charts_and_others_stand_side_by_side():
+    ids = [ended("judging"), ended("judging")]
+    condition = "searchFilter=attributes.run_id%20IN%20%28%27" + ids[0]
+    assert condition in links.comparison(ids)
+    mixed = [ids[0], ended("made")]
+    assert links.comparison(mixed) == links.side_by_side(mixed)
+    # What MLflow finds by this condition are these runs.
+    search = parse_qs(links.comparison(ids).partition("runs?")[2].rpartition("runs?")[2])
+    found = store.client().search_runs([store.experiment("judging")], *search["searchFilter"])
+    assert {run.info.run_id for run in found} == {*ids}
+
+
+def test_outside_mlflow_a_link_names_the_server(monkeypatch):
+    monkeypatch.setattr(store, "uri", lambda: "http://tracking:8080/")
+    assert links.absolute("[a](#/b), [c](#/d)") == (
+        "[a](http://tracking:8080/#/b), [c](http://tracking:8080/#/d)"
+    )

@@ -32,6 +32,9 @@ def test_a_model_has_the_scores_of_its_epoch_and_the_run_has_them_once(run):
     (score,) = store.client().get_logged_model(model.model_id).metrics
     assert (score.key, score.value, score.step) == ("valid/distillmos", 3.5, 1)
     assert (score.dataset_name, score.dataset_digest) == ("mine", 16 * "a")
+    assert score.run_id == run.id
+    (output,) = store.client().get_run(run.id).outputs.model_outputs
+    assert (output.model_id, output.step) == (model.model_id, 1)
     history = store.client().get_metric_history(run.id, "valid/distillmos")
     assert [value.step for value in history] == [0, 1, 2]
 

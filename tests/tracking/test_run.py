@@ -6,6 +6,7 @@ import math
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from mlflow.types import DataType, Schema
 from recorded_notebooks import artifact
 
 from lib.config.check import Check
@@ -57,12 +58,16 @@ def test_a_run_names_the_run_that_it_builds_on():
 
 def test_the_pairs_of_a_run_are_a_dataset_by_which_the_runs_table_filters():
     run, _ = session.start("pairs", Check)
-    run.dataset("mine", 64 * "a", "test")
+    run.dataset("mine", 64 * "a", "test", {"snr_db": "double"}, {"num_rows": 2})
     run.finish()
     found = store.client().search_runs([store.experiment("pairs")], "dataset.name = 'mine'")
     assert [one.info.run_id for one in found] == [run.id]
     used = found[0].inputs.dataset_inputs[0]
     assert used.dataset.digest == 16 * "a" and used.tags[0].value == "test"
+    # What MLflow itself reads out of it.
+    schema = Schema.from_json(json.dumps(json.loads(used.dataset.schema)["mlflow_colspec"]))
+    assert schema.input_names() == ["snr_db"] and schema.input_types() == [DataType.double]
+    assert json.loads(used.dataset.profile) == {"num_rows": 2}
     tags = store.tags(run.id)
     assert (tags["corpus"], tags["manifest_sha256"]) == ("mine", 64 * "a")
 
