@@ -64,10 +64,16 @@ def test_real_speech_has_the_snr_that_it_claims_by_another_meter(root):
     given = sources.Sources(real / "speech" / "kathleen", real / "noise", root / "rooms")
     options = {"items_per_utterance": 1, "p_reverb": 0.3, "p_second_noise": 0.3}
     p = build(Prepare, {"n_processes": 2} | options)
-    errors = []
-    for row in plan.draw(p, given).rows.itertuples():
-        mixture = mix_row(row, given)
+    rows, errors = plan.draw(p, given).rows, []
+    for row in rows.itertuples():
+        try:
+            mixture = mix_row(row, given)
+        except (
+            ValueError
+        ):  # a noise that pauses for as long as somebody speaks: `prepare` refuses it
+            continue
         errors.append(active_speech_snr_db(mixture.speech, mixture.noise) - row.snr_db)
+    assert len(errors) > 0.9 * len(rows)
     assert np.abs(errors).max() < 0.5, pd.Series(errors).describe()
 
 
