@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -24,7 +25,9 @@ def test_without_the_environment_a_command_says_how_to_get_it(command):
 def test_ctrl_c_during_the_imports_is_one_line_and_the_status_of_shells(command):
     # Python names each module on standard error when it has been imported.
     words = [sys.executable, "-X", "importtime", "-m", f"lib.{command}", "noisy.wav", "out.wav"]
-    process = subprocess.Popen(words, cwd=REPO, stderr=subprocess.PIPE, text=True)
+    # As in a terminal, also where these tests run in the background, which ignores Ctrl-C.
+    options = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(words, cwd=REPO, stderr=subprocess.PIPE, text=True, **options)
     for line in process.stderr:
         if line.split()[-1] == "lib.runtime.command":
             break
