@@ -1,11 +1,15 @@
-"""One thread, and which device."""
+"""One thread, how threads wait, and which device."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+from lib import REPO
 from lib.runtime.threads import choose_device, choose_precision, one_thread
 
 
@@ -25,6 +29,19 @@ def test_torch_and_blas_have_one_thread_within_and_their_own_number_after():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="OpenMP of GNU is Linux's")
+@pytest.mark.parametrize("policy, spins", [(None, True), ("active", False)])
+def test_threads_soon_sleep_while_they_wait_unless_a_user_has_it_otherwise(policy, spins):
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    env |= {"OMP_DISPLAY_ENV": "verbose"} | ({"OMP_WAIT_POLICY": policy} if policy else {})
+    # OpenMP tells its settings when PyTorch loads it.
+    words = [sys.executable, "-c", "import lib.runtime.threads"]
+    done = subprocess.run(words, cwd=REPO, env=env, capture_output=True, text=True, check=True)
+    assert "GOMP_SPINCOUNT = " in done.stderr
+    assert ("GOMP_SPINCOUNT = '1000'" in done.stderr) == spins
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch):
