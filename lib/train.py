@@ -51,7 +51,7 @@ def main(words: list[str] | None = None) -> None:
             if run:
                 # Before the training: one that is stopped has its dataset, too.
                 run.tags(about)
-                run.dataset(p.corpus, split="train", **dataset.about(p.corpus))
+                run.dataset(p.corpus, split="train", **dataset.description(p.corpus))
             # Under torchrun the processes are there already; else `n_processes` are launched.
             train_pairs = train if dist.is_initialized() else launch
             # The folder has the run's id: a resumed run finds its last checkpoint there.

@@ -18,7 +18,7 @@ N_TYPED = 1000  # rows from which the types are told
 COUNTED = ("split", "speaker", "snr_db", "n_samples", "verdict")
 
 
-def about(corpus: str) -> dict[str, Any]:
+def description(corpus: str) -> dict[str, Any]:
     """The arguments of `Run.dataset` that describe a prepared corpus.
 
     Returns: by name

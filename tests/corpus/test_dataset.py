@@ -14,7 +14,7 @@ def test_columns_have_types_and_the_usable_pairs_are_counted():
     folder = manifest.corpus_folder("counted")
     folder.mkdir(parents=True)
     (folder / "manifest.csv").write_text(ROWS)
-    about = dataset.about("counted")
+    about = dataset.description("counted")
     assert about["sha256"] == manifest.sha256("counted")
     # Names of digits are names.
     assert about["columns"] == {
@@ -37,7 +37,7 @@ def test_columns_have_types_and_the_usable_pairs_are_counted():
 
 
 def test_a_corpus_that_was_prepared_has_all_columns_and_as_many_pairs(laws):
-    about, table = dataset.about("laws"), laws[2]
+    about, table = dataset.description("laws"), laws[2]
     written = [name for name in table if name in about["columns"]]
     assert written == [*about["columns"]] and len(written) > 30
     assert about["profile"]["num_rows"] == (table.verdict == "ok").sum()
