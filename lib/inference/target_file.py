@@ -14,10 +14,10 @@ CONTAINERS = {"AIF": "AIFF", "AIFC": "AIFF", "OGA": "OGG", "OPUS": "OGG"}  # by 
 WAV_CONTAINERS = ("WAV", "WAVEX", "RF64")  # all have the suffix .wav
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
 FLOAT_CODECS = ("FLOAT", "DOUBLE")  # codecs that hold samples beyond full scale
-# Of codecs whose steps single precision can hold.
-N_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
-N_BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24}
 PCM_BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+# Of codecs whose steps single precision can hold.
+STEP_BITS = {"PCM_S8": 8, "PCM_U8": 8, "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24}
+STEP_BITS |= {codec: bits for codec, bits in PCM_BITS.items() if bits <= 24}
 # libsndfile's Vorbis encoder crashes when it gets millions of samples in one call.
 WRITE_LENGTH = 16_384
 
@@ -72,9 +72,9 @@ def rounded(block: np.ndarray, codec: str) -> np.ndarray:
     >>> (128 * rounded(np.array([0.4, -0.4, 1.6, 128.0]) / 128, "PCM_S8")).tolist()
     [0.0, 0.0, 2.0, 127.0]
     """
-    if codec not in N_BITS:
+    if codec not in STEP_BITS:
         return block
-    n_steps = 2 ** (N_BITS[codec] - 1)
+    n_steps = 2 ** (STEP_BITS[codec] - 1)
     # Minus zero would be another sample in some containers.
     return np.rint(block * n_steps).clip(-n_steps, n_steps - 1) / n_steps + 0.0
 
