@@ -105,7 +105,7 @@ def _dask_client(address: str):
         raise ImportError("dask_address wants the extra dask: pip install -e '.[dask]'") from None
     try:
         # Not dask's default client: other code in this process may have one.
-        client = Client(address, timeout="5s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(
             f"dask_address = {address!r}: no scheduler answers there ({error})"
