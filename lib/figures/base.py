@@ -10,7 +10,6 @@ import math
 import matplotlib
 import matplotlib.figure
 from matplotlib.axes import Axes
-from matplotlib.transforms import Bbox
 
 # The colours of Okabe and Ito (jfly.uni-koeln.de/color), which people with any kind of colour
 # vision can tell apart. The four signals keep theirs in all figures.
@@ -32,8 +31,6 @@ STYLE = {
 # A decorator: a function draws in this style and leaves the settings of the user alone.
 styled = matplotlib.rc_context(STYLE)
 DPI = 150
-# Places of the axes of `arrange_like_the_first`, by the form of the figure.
-_places: dict[tuple[float, ...], list[Bbox]] = {}
 
 
 class Figure(matplotlib.figure.Figure):
@@ -51,21 +48,6 @@ def png(figure: matplotlib.figure.Figure, dpi: float | str = "figure") -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi)
     return file.getvalue()
-
-
-def arrange_like_the_first(figure: Figure) -> None:
-    """Give the axes the places that they had in the first figure of this form.
-
-    To find them takes almost half the time of a figure. For figures that differ in what they show
-    alone: labels and ticks of another width would not fit.
-    """
-    form = (len(figure.axes), *figure.get_size_inches())
-    if form not in _places:
-        figure.draw_without_rendering()
-        _places[form] = [ax.get_position() for ax in figure.axes]
-    figure.set_layout_engine("none")
-    for ax, place in zip(figure.axes, _places[form], strict=True):
-        ax.set_position(place)
 
 
 def blank(

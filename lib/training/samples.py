@@ -8,7 +8,6 @@ from lib.audio import files, levels
 from lib.audio.files import SAMPLE_RATE
 from lib.corpus import manifest
 from lib.figures import spectrograms
-from lib.figures.base import arrange_like_the_first
 from lib.tracking.run import Run
 
 
@@ -39,7 +38,5 @@ def log_samples(
         title = f"{row.id}, epoch {epoch}"
         figure = spectrograms.spectrograms(ordered, SAMPLE_RATE, title, row.bandwidth_hz)
         picture = out / f"spectrograms_{epoch:03d}.png"
-        # A training waits for its pictures: they are almost all that recording takes.
-        arrange_like_the_first(figure)
-        figure.savefig(picture, dpi=100, pil_kwargs={"compress_level": 1})
+        figure.savefig(picture, dpi=100)
         run.file(picture, folder)

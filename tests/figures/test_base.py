@@ -6,15 +6,7 @@ import pytest
 from matplotlib import colors
 
 from lib.figures import plots
-from lib.figures.base import (
-    COLOURS,
-    CYCLE,
-    arrange_like_the_first,
-    blank,
-    explain_empty,
-    grid,
-    png,
-)
+from lib.figures.base import COLOURS, CYCLE, blank, explain_empty, grid, png
 
 
 def test_a_figure_shows_itself_and_leaves_pyplot_and_the_users_style_alone():
@@ -52,20 +44,3 @@ def test_all_colours_differ_from_each_other():
         return {colors.to_rgb(name) for name in names}
 
     assert len(rgb(COLOURS.values())) == 4 and len(rgb(CYCLE)) == 6
-
-
-def test_axes_stand_where_they_stood_in_the_first_figure_of_their_form():
-    def arranged(title, height=5.0):
-        figure, axes = blank(1, 2, 8.0, height)
-        axes[0].set_title(title)
-        arrange_like_the_first(figure)
-        figure.draw_without_rendering()
-        return [ax.get_position().bounds for ax in figure.axes]
-
-    figure, axes = blank(1, 2, 8.0, 5.0)
-    axes[0].set_title("first")
-    figure.draw_without_rendering()
-    expected = [ax.get_position().bounds for ax in figure.axes]
-    # A taller title would push the axes down.
-    assert arranged("first") == arranged("two\nlines") == expected
-    assert arranged("two\nlines", 6.0) != expected
