@@ -50,23 +50,26 @@ class Train(Parameters):
 
     # generator
 
-    architecture: Literal["bins", "bands", "spectral", "waveform"] = "bins"
-    """bins learns a gain for each bin of DeepFilterNet3's output, at most 12 dB up or down; bands
-    for each ERB band, at most 6 dB; spectral a complex mask and a residual to each bin; waveform,
-    the baseline, works on samples. Default: gains learn fastest, and those of bins restore most."""
+    architecture: Literal["dual_path", "bins", "bands", "spectral", "waveform"] = "bins"
+    """dual_path learns complex masks and a residual to each bin, by recurrence over time and
+    attention over frequency; spectral by a U-Net; bins a gain for each bin of DeepFilterNet3's
+    output, at most 12 dB up or down; bands for each ERB band, at most 6 dB; waveform, the baseline,
+    works on samples. Default: gains learn fastest; dual_path restores more, and takes a GPU."""
     channels: Annotated[int, Field(ge=4, le=256, multiple_of=2)] = 16
-    """Width of the first layer; 24 is spectral's. Default: 1.1 million parameters with `hidden`;
-    the real-time budget is 3.6 million."""
+    """Width of the first layer; 32 is dual_path's, 24 spectral's. Default: 1.1 million parameters
+    with `hidden`; the real-time budget is 3.6 million."""
     hidden: Annotated[int, Field(ge=8, le=1024)] = 256
-    """Units of the GRUs, the generator's memory over time."""
+    """Units of the GRUs, the generator's memory over time. dual_path has three for each of 30
+    groups of bins, of 64 units."""
     condition_on_noisy: bool = True
     """Show the generator the noisy recording, which holds what DeepFilterNet3 took away, beside
     DeepFilterNet3's output."""
     mask_noisy: bool = False
-    """Let the spectral generator mix the noisy recording into its output. Default: it only hears
-    it, since the noise that comes with it is what listeners' models mind most."""
+    """Let dual_path and spectral mix the noisy recording into their output. Default: they only hear
+    it, since the noise that comes with it is what judges mind most, unless a long GAN teaches them
+    what to take."""
     gate_pauses: bool = True
-    """Let the generator make nothing louder where nobody speaks (spectral: change nothing): in
+    """Let the generator make nothing louder where nobody speaks (spectral: change nothing), in
     frames 36 dB below the loudest one of the last seconds of DeepFilterNet3's output. waveform has
     no gate."""
 
@@ -130,6 +133,9 @@ class Train(Parameters):
     lambda_dnsmos: NonNegative = 0.0
     """Weight of what the ratings of DNSMOS P.835 lack to 5 points, as a mean of its three. DNSMOS
     is no witness for such a training. Default: none, since its network takes most of a step."""
+    lambda_dnsmos_features: NonNegative = 0.0
+    """Weight of the difference of the activations of DNSMOS P.835's convolutions, which is no
+    witness then, either."""
     high_band_weight: Positive = 1.0
     """How much an error above 4 kHz counts in the spectral loss; one below 4 kHz counts 1."""
     gan_share: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -10,7 +10,7 @@ from lib.losses import terms
 from lib.losses.bands import band_distance
 from lib.losses.bins import bin_distance
 from lib.losses.contrast import contrast_distance
-from lib.losses.dnsmos import dnsmos_loss
+from lib.losses.dnsmos import dnsmos_feature_distance, dnsmos_loss
 from lib.losses.multi_resolution_stft import MultiResolutionSTFT
 from lib.losses.pesq import pesq_loss
 from lib.losses.terms import N_FFT
@@ -28,6 +28,7 @@ TERMS = (
     "bins",
     "contrast",
     "dnsmos",
+    "dnsmos_features",
 )
 
 
@@ -37,7 +38,8 @@ class ReconstructionLoss(nn.Module):
     Args:
         names: terms to compute, of `TERMS`.
         high_band_weight: weight of differences above 4 kHz in `spectral`; below, it is 1.
-        dtype: of the network in `dnsmos`; all else is worked out in single precision.
+        dtype: of the network in `dnsmos` and `dnsmos_features`; all else is worked out in single
+            precision.
 
     Shape:
         - restored, clean, enhanced: `[B, 1, T]`; n_samples: `[B]` true lengths; bandwidth_hz: `[B]`
@@ -98,6 +100,9 @@ class ReconstructionLoss(nn.Module):
             loss["pesq"] = pesq_loss(restored, clean, n_samples).mean()
         if "dnsmos" in self.names:
             loss["dnsmos"] = dnsmos_loss(restored, n_samples, self.dtype).mean()
+        if "dnsmos_features" in self.names:
+            distance = dnsmos_feature_distance(restored, clean, n_samples, self.dtype)
+            loss["dnsmos_features"] = distance.mean()
         if set(self.names) - set(loss):
             # The other terms share one pair of spectra; most give a value for each frame.
             spectra = [terms.spectrum(signals, self.window) for signals in (restored, clean)]

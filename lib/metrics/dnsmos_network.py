@@ -68,17 +68,28 @@ class Dnsmos(nn.Module):
             ratings[has_length] = self._rate(heard[has_length, :length], dtype)
         return ratings
 
-    def _rate(self, heard: Tensor, dtype: torch.dtype) -> Tensor:
+    def features(self, heard: Tensor, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+        """The activations of each convolution, from the first to the last.
+
+        Shape:
+            - heard: `[B, T]` at 16 kHz, at least 90 ms; each result: `[B, channels, frames, bins]`
+        """
         real, imag = self.stft(heard[:, None]).chunk(2, dim=1)
         power = real.square() + imag.square()
         x = torch.log10(power.clamp(min=1e-12))  # [B, 161, frames]
         x = x.transpose(1, 2)[:, None]
+        activations = []
         with torch.autocast(heard.device.type, dtype, enabled=dtype != torch.float32):
             for layer, conv in enumerate(self.convs):
                 x = F.relu(conv(x))
+                activations.append(x)
                 if layer in (3, 4, 5):
                     x = F.max_pool2d(x, 2)
-        outputs = self.dense(x.amax((2, 3)).float())
+        return activations
+
+    def _rate(self, heard: Tensor, dtype: torch.dtype) -> Tensor:
+        last = self.features(heard, dtype)[-1]
+        outputs = self.dense(last.amax((2, 3)).float())
         square, linear, constant = self.polynomials
         return square * outputs.square() + linear * outputs + constant
 

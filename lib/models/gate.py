@@ -50,6 +50,31 @@ def pause_gate(real: Tensor, imag: Tensor, peak: Tensor) -> tuple[Tensor, Tensor
     return gate[..., None], peaks[..., -1:]
 
 
+def gated_rise(
+    enhanced: tuple[Tensor, Tensor], restored: tuple[Tensor, Tensor], gate: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Restored spectra, in which what is louder than in enhanced rises as far as the gate is open.
+
+    What is quieter stays quieter, and each bin keeps restored's phase.
+
+    Shape:
+        - enhanced, restored, and the result: real and imaginary parts `[B, 1, frames, 481]`
+        - gate: `[B, 1, frames, 1]`
+
+    >>> one, zero = torch.ones(1, 1, 1, 2), torch.zeros(1, 1, 1, 2)
+    >>> restored = torch.tensor([[[[3.0, 0.5]]]]), zero
+    >>> gated_rise((one, zero), restored, torch.tensor([[[[0.0]]]]))[0].flatten()
+    tensor([1.0000, 0.5000])
+    """
+    # The floor comes before the root, whose gradient at 0 is infinite.
+    before, after = (
+        (real.square() + imag.square()).clamp(min=FLOOR).sqrt()
+        for real, imag in (enhanced, restored)
+    )
+    factor = 1 - (1 - gate) * F.relu(after - before) / after
+    return restored[0] * factor, restored[1] * factor
+
+
 def _peaks_of_block(level: Tensor, peak: Tensor) -> Tensor:
     """The peak at each frame, of the frames up to it, of which there are at most 1,023.
 

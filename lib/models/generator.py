@@ -1,4 +1,4 @@
-"""The generator (enhanced, noisy) -> restored: four architectures behind one interface.
+"""The generator (enhanced, noisy) -> restored: five architectures behind one interface.
 
 `restored, state = generator(inputs, state)` is the one function for training, whole files, streams
 and export. It is causal. `state=None` is silence before the signal; a call with the state that the
@@ -14,12 +14,20 @@ from torch import Tensor, nn
 from lib.models.bands import Bands
 from lib.models.bins import Bins
 from lib.models.causal import fold_weight_norm
+from lib.models.dual_path import DualPath
 from lib.models.spectral import Spectral
 from lib.models.waveform import Waveform
 
-ARCHITECTURES = {"bins": Bins, "bands": Bands, "spectral": Spectral, "waveform": Waveform}
+ARCHITECTURES = {
+    "dual_path": DualPath,
+    "bins": Bins,
+    "bands": Bands,
+    "spectral": Spectral,
+    "waveform": Waveform,
+}
 # Which further parameters an architecture has.
 OPTIONS = {
+    "dual_path": ("mask_noisy", "gate_pauses", "learning"),
     "bins": ("gate_pauses", "learning"),
     "bands": ("gate_pauses",),
     "spectral": ("mask_noisy", "gate_pauses"),
@@ -59,13 +67,14 @@ def make_generator(
     """A new generator with random weights, which gives `enhanced` back almost unchanged.
 
     Args:
-        architecture: `bins`, `bands`, `spectral` or `waveform`.
+        architecture: `dual_path`, `bins`, `bands`, `spectral` or `waveform`.
         channels: width of the first layer; measured sizes are in `SIZES` of each module.
-        hidden: units of the GRUs.
+        hidden: units of the GRUs; of `dual_path` a multiple of 4.
         condition_on_noisy: hear the noisy recording beside DeepFilterNet3's output.
-        mask_noisy: of `spectral`: mix the noisy recording into the output, too.
+        mask_noisy: of `dual_path` and `spectral`: mix the noisy recording into the output, too.
         gate_pauses: of all but `waveform`: make nothing louder where nobody speaks.
-        learning: of `bins`: the network that learns, whose gains are not yet made milder.
+        learning: of `dual_path` and `bins`: the network that learns, without the gate and with
+            gains that are not yet made milder.
 
     >>> generator = make_generator("waveform", channels=8, hidden=32)
     >>> generator.delay, generator.hop_length, generator.n_inputs

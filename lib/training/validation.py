@@ -47,8 +47,8 @@ class Validation:
         self.device = device
         self.n_processes = n_processes
         self.judges = judges(p)
-        # The network of `dnsmos` takes longer than all other terms.
-        names = [name for name in TERMS if name != "dnsmos" or p.lambda_dnsmos]
+        # DNSMOS' network takes longer than all other terms.
+        names = [n for n in TERMS if "dnsmos" not in n or getattr(p, f"lambda_{n}")]
         self.compare = ReconstructionLoss(names, p.high_band_weight).to(device)
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
         spoken = manifest.with_speech(rows)

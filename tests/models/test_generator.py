@@ -7,7 +7,7 @@ import torch
 from models.networks import random_inputs, small_generator, with_strong_output
 from torch.utils.flop_counter import FlopCounterMode
 
-from lib.models import bands, bins, spectral, waveform
+from lib.models import bands, bins, dual_path, spectral, waveform
 from lib.models.generator import (
     ARCHITECTURES,
     build_generator,
@@ -16,7 +16,13 @@ from lib.models.generator import (
     restore_aligned,
 )
 
-MODULES = {"bins": bins, "bands": bands, "spectral": spectral, "waveform": waveform}
+MODULES = {
+    "dual_path": dual_path,
+    "bins": bins,
+    "bands": bands,
+    "spectral": spectral,
+    "waveform": waveform,
+}
 SIZES = [(name, *size) for name, module in MODULES.items() for size in module.SIZES.values()]
 
 

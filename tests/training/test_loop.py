@@ -176,6 +176,7 @@ def test_every_term_architecture_and_kind_of_discriminator_can_be_chosen(rows, t
         lambda_overshoot=1.0,
         lambda_bands=1.0,
         lambda_dnsmos=1.0,
+        lambda_dnsmos_features=1.0,
     )
     history, _ = run(p, rows, tmp_path)
     last = history.iloc[-1].dropna()
