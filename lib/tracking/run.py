@@ -249,8 +249,10 @@ class Run:
 
     def reopen(self) -> None:
         """Give a run that was closed the status RUNNING again."""
-        store.client().update_run(self.id, status="RUNNING")
+        # A sign of life first: a run that is RUNNING without one is closed by other machines.
         heartbeat.begin(self.id)
+        heartbeat.send()
+        store.client().update_run(self.id, status="RUNNING")
         self.is_open = True
 
     def _log(
