@@ -11,6 +11,7 @@ from typing import Any
 
 from lib.tracking import aliases, store
 from lib.tracking.aliases import EXPERIMENT, NAME
+from lib.tracking.pairs import DIGEST_LENGTH
 
 WEIGHTS_TAG = "restorer_sha256"  # of models and versions: which generator it is
 SHIPPED = "shipped"  # name of a model that comes from no run
@@ -83,7 +84,11 @@ def _metrics_at(run_id: str, step: int, model_id: str) -> list:
     client = store.client()
     run = client.get_run(run_id)
     corpus, sha256 = run.data.tags.get("corpus"), run.data.tags.get("manifest_sha256")
-    dataset = {"dataset_name": corpus, "dataset_digest": sha256[:16]} if corpus and sha256 else {}
+    dataset = (
+        {"dataset_name": corpus, "dataset_digest": sha256[:DIGEST_LENGTH]}
+        if corpus and sha256
+        else {}
+    )
     return [
         Metric(key, value.value, value.timestamp, step, model_id, run_id=run_id, **dataset)
         for key in run.data.metrics
