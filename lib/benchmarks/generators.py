@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lib.benchmarks.timing import seconds_of
 from lib.benchmarks.wide_unet import WideUNet
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.onnx_models import open_session
 from lib.models import bands, bins, spectral, waveform
 from lib.models.export import export_hop
 from lib.models.generator import folded_copy, make_generator, restore_aligned
@@ -123,11 +123,7 @@ def _real_time_factor(single: nn.Module, hops: Tensor, n_repeats: int) -> float:
 
 def _in_onnx_runtime(single: nn.Module, model: bytes, hops: Tensor) -> tuple[list[float], float]:
     """Milliseconds of each hop, and the largest difference to PyTorch over the first hops."""
-    options = onnxruntime.SessionOptions()
-    # One thread, as a stream beside other work has it.
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model)  # one thread, as a stream beside other work has it
     expected_state = single.start(1)
     state = [part.numpy() for part in expected_state]
     times, error = [], 0.0
