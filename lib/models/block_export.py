@@ -2,7 +2,8 @@
 
 `lib.models.export` writes a model of one hop, which other programs use. This one is for Retimbre
 itself on a CPU: `inputs` `[B, n_inputs, T]` and the states `state_0`, ... give `restored`
-`[B, 1, T]` and `state_0_after`, .... B is any number, and T up to `MAX_HOPS` hops.
+`[B, 1, T]` and `state_0_after`, .... B is any number, and T at most `MAX_FRAMES` of
+`lib.models.gate` hops.
 """
 
 import numpy as np
@@ -12,10 +13,7 @@ from torch import nn
 
 from lib.deepfilter.onnx_models import exported, open_session
 from lib.models.export import MAX_DIFFERENCE, SingleHop, names
-from lib.models.gate import MAX_FRAMES
 from lib.models.generator import folded_copy
-
-MAX_HOPS = MAX_FRAMES
 
 
 def export_blocks(generator: nn.Module) -> bytes:
