@@ -148,6 +148,11 @@ def parse_arguments() -> argparse.Namespace:
         parser.error("--stage goes with --export")
     if arguments.half and (not arguments.export or arguments.stage == "restorer"):
         parser.error("--half goes with --export of the whole chain")
+    # The model would be another one than the user asked for.
+    if arguments.export and arguments.mix != 1:
+        parser.error("--mix goes with recordings and --stream: a model has it as an input")
+    if arguments.export and arguments.already_enhanced:
+        parser.error("--already-enhanced goes with recordings and --stream: see --stage restorer")
     if arguments.channels is not None and arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and arguments.stream:
