@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
+from lib import RUNS
 from lib.tracking import aliases, store
 from lib.tracking.aliases import EXPERIMENT, NAME
 from lib.tracking.pairs import DIGEST_LENGTH
@@ -39,14 +42,22 @@ def log_model(
         MLflow's model version.
     """
     client = store.client()
-    for version in aliases.versions(client, run_id):
-        if version.tags.get(WEIGHTS_TAG) == weights:
-            return version
+    # Two points of a sweep log the weights of the repository at the same time: the second one would
+    # take the model of the first one for what a killed process has left.
+    with FileLock(RUNS / ".models.lock"):
+        for version in aliases.versions(client, run_id):
+            if version.tags.get(WEIGHTS_TAG) == weights:
+                return version
+        return _register(_logged(write, weights, run_id, step), weights, run_id, about)
+
+
+def _logged(write: Writer, weights: str, run_id: str | None, step: int) -> Any:
+    """MLflow's logged model, with its files and metrics."""
     # Imported here, since MLflow takes seconds to import.
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
-    experiment = store.experiment(EXPERIMENT)
+    client, experiment = store.client(), store.experiment(EXPERIMENT)
     _delete_unfinished(experiment, run_id)
     params = client.get_run(run_id).data.params if run_id else {}
     tags = {WEIGHTS_TAG: weights}
@@ -61,7 +72,7 @@ def log_model(
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
         client.log_batch(run_id, metrics=_metrics_at(run_id, step, model.model_id))
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    return _register(model, weights, run_id, about)
+    return model
 
 
 def _delete_unfinished(experiment: str, run_id: str | None) -> None:
