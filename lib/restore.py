@@ -22,7 +22,8 @@ with importing(__name__):
     from lib.inference import jobs
     from lib.inference.checks import check_options
     from lib.inference.pcm import ENCODINGS, stream_pcm
-    from lib.inference.recordings import ChannelRestorer, restore_jobs
+    from lib.inference.recordings import restore_jobs
+    from lib.inference.stage_restorer import StageRestorer
     from lib.runtime.progress import progress, remark
 
 MAX_THREADS = 8  # each takes some 100 MB
@@ -65,7 +66,7 @@ def is_light(arguments: argparse.Namespace) -> bool:
 # Each way is imported where it is taken, so that nobody waits for the other.
 
 
-def load_light() -> ChannelRestorer:
+def load_light() -> StageRestorer:
     """The weights of this repository, without PyTorch."""
     from threadpoolctl import threadpool_limits
 
@@ -147,6 +148,11 @@ def parse_arguments() -> argparse.Namespace:
         parser.error("--stage goes with --export")
     if arguments.half and (not arguments.export or arguments.stage == "restorer"):
         parser.error("--half goes with --export of the whole chain")
+    # The model would be another one than the user asked for.
+    if arguments.export and arguments.mix != 1:
+        parser.error("--mix goes with recordings and --stream: a model has it as an input")
+    if arguments.export and arguments.already_enhanced:
+        parser.error("--already-enhanced goes with recordings and --stream: see --stage restorer")
     if arguments.channels is not None and arguments.channels < 1:
         parser.error(f"--channels {arguments.channels}: expected at least 1")
     if arguments.noisy and arguments.stream:
@@ -159,7 +165,7 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def restore_stream(restorer: ChannelRestorer, arguments: argparse.Namespace) -> None:
+def restore_stream(restorer: StageRestorer, arguments: argparse.Namespace) -> None:
     """Raw samples from standard input to standard output, until the input ends."""
     already_enhanced = arguments.already_enhanced
     # 48 samples are a millisecond.
@@ -178,7 +184,7 @@ def restore_stream(restorer: ChannelRestorer, arguments: argparse.Namespace) -> 
         )
 
 
-def restore_files(restorer: ChannelRestorer, arguments: argparse.Namespace) -> NoReturn:
+def restore_files(restorer: StageRestorer, arguments: argparse.Namespace) -> NoReturn:
     """Restore files, then exit: with status 1 if one failed, 130 if Ctrl-C stopped it."""
     todo = jobs.find_jobs(arguments.source, arguments.target, arguments.noisy)
     outcomes: list[jobs.Outcome] = []

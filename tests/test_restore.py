@@ -123,6 +123,8 @@ def test_the_notebook_restores_a_single_file_into_its_folder(tmp_path):
         (["one.wav", "x.wav", "--channels", "2"], 2, "--channels goes with --stream"),
         (["one.wav", "x.wav", "--stage", "chain"], 2, "--stage goes with --export"),
         (["one.wav", "x.wav", "--half"], 2, "--half goes with --export of the whole chain"),
+        (["--export", "x.onnx", "--mix", "0.5"], 2, "--mix goes with recordings and --stream"),
+        (["--export", "x.onnx", "--already-enhanced"], 2, "see --stage restorer"),
         (["--export", "x.wav", "--half", "--stage", "restorer"], 2, "of the whole chain"),
         (["one.wav", "x.wav", "--encoding", "f32"], 2, "--encoding goes with --stream"),
         (["one.wav", "x.wav", "--run", "0123"], "0123: no such run", ""),

@@ -76,14 +76,14 @@ def agreement(items: Sequence[Item], settings: Settings = AS_RUNTIME) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def hop_levels(item: Item, settings: Settings = AS_RUNTIME) -> pd.DataFrame:
+def hop_levels(item: Item) -> pd.DataFrame:
     """One item hop by hop, to see where the two outputs differ.
 
     Returns: columns time_s; noisy, runtime, difference (levels in dBFS of the input, of the
         runtime's output, and of the difference); lsnr_db (the local SNR of `lib.deepfilter`).
     """
-    enhanced = enhance_batch([item.noisy], settings)[0]
-    reference = rust_runtime(item.noisy, settings)
+    enhanced = enhance_batch([item.noisy], AS_RUNTIME)[0]
+    reference = rust_runtime(item.noisy)
     n_hops = len(reference) // HOP_LENGTH
     signals = {
         "noisy": item.noisy,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lib.benchmarks.timing import seconds_of
 from lib.benchmarks.wide_unet import WideUNet
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.onnx_models import open_session
 from lib.models import bands, bins, spectral, waveform
 from lib.models.export import export_hop
 from lib.models.generator import folded_copy, make_generator, restore_aligned
@@ -23,6 +23,7 @@ N_OFFLINE_HOPS = 100  # of the signal that is restored as a whole
 N_EAGER_HOPS = 60  # that PyTorch gets hop by hop
 N_COMPARED_HOPS = 30  # whose outputs in ONNX Runtime and PyTorch are compared
 N_WARMUP_HOPS = 5  # that are not timed
+CUDA_BATCH_SIZE, N_CUDA_STEPS = 16, 10  # of the training that is timed
 
 
 def candidates() -> Iterator[tuple[str, nn.Module]]:
@@ -73,7 +74,7 @@ def costs(n_hops: int = 300, n_repeats: int = 3, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def on_cuda(batch_size: int = 16, n_steps: int = 10) -> pd.DataFrame:
+def on_cuda() -> pd.DataFrame:
     """Training on a CUDA device, in single precision and bf16, with batches of segments of 1 s.
 
     Returns: columns name, dtype, train_audio_per_s, peak_mb; no rows without a CUDA device.
@@ -88,16 +89,18 @@ def on_cuda(batch_size: int = 16, n_steps: int = 10) -> pd.DataFrame:
             network.zero_grad()
             torch.cuda.reset_peak_memory_stats()
             # [B, C, T], T a second
-            inputs = 0.1 * torch.randn(batch_size, network.n_inputs, SAMPLE_RATE, device="cuda")
+            inputs = 0.1 * torch.randn(
+                CUDA_BATCH_SIZE, network.n_inputs, SAMPLE_RATE, device="cuda"
+            )
             with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
                 # The first step chooses kernels and takes memory.
                 _train(network, inputs)  # warms up
                 torch.cuda.synchronize()
                 began = time.perf_counter()
-                for _ in range(n_steps):
+                for _ in range(N_CUDA_STEPS):
                     _train(network, inputs)
                 torch.cuda.synchronize()
-            speed = n_steps * batch_size / (time.perf_counter() - began)
+            speed = N_CUDA_STEPS * CUDA_BATCH_SIZE / (time.perf_counter() - began)
             peak_mb = torch.cuda.max_memory_allocated() / 2**20
             rows.append([name, str(dtype), speed, peak_mb])
         network.cpu()
@@ -123,11 +126,7 @@ def _real_time_factor(single: nn.Module, hops: Tensor, n_repeats: int) -> float:
 
 def _in_onnx_runtime(single: nn.Module, model: bytes, hops: Tensor) -> tuple[list[float], float]:
     """Milliseconds of each hop, and the largest difference to PyTorch over the first hops."""
-    options = onnxruntime.SessionOptions()
-    # One thread, as a stream beside other work has it.
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model)  # one thread, as a stream beside other work has it
     expected_state = single.start(1)
     state = [part.numpy() for part in expected_state]
     times, error = [], 0.0

@@ -66,7 +66,9 @@ def _profile(corpus: str) -> dict[str, Any]:
     # Each text is kept once.
     text = dict.fromkeys(["split", "speaker", "verdict"], "category")
     table = pd.read_csv(path, usecols=COUNTED, dtype=text, keep_default_na=False, na_values=[""])
-    usable = table[table.verdict == "ok"]
+    # Those that `manifest.read` refuses in a corpus of before are not used either.
+    is_long = table.n_samples >= manifest.MIN_ITEM_LENGTH
+    usable = table[(table.verdict == "ok") & is_long]
     splits = {name: counts(usable[usable.split == name]) for name in SPLITS}
     # Not nested further: the panel cuts a line after some 85 letters.
     return counts(usable) | {"refused": len(table) - len(usable)} | splits

@@ -103,7 +103,7 @@ def speaker_of(path: str, root: Path, pattern: str = "") -> str:
     return path.split("/")[0] if "/" in path else root.name
 
 
-def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
+def at_48_khz(paths: Sequence[Path]) -> list[Path]:
     """The paths of the same audio at 48 kHz in one channel, in the order given.
 
     Such files stay as they are. Of each other file, and of an MP3, a copy is made once (24-bit
@@ -123,7 +123,7 @@ def at_48_khz(paths: Sequence[Path], n_processes: int = 1) -> list[Path]:
         if not copy.exists():
             missing.append((path, copy))
     if missing:
-        list(parallel.each(_copy_at_48_khz, missing, "copies at 48 kHz", n_processes))
+        list(parallel.each(_copy_at_48_khz, missing, "copies at 48 kHz"))
     return mono_paths
 
 

@@ -58,11 +58,7 @@ def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float
 
 
 @styled
-def distributions(
-    scores: pd.DataFrame,
-    metrics: Sequence[str],
-    title: str = "restored - enhanced, item by item",
-) -> Figure:
+def distributions(scores: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     """Histograms of the paired differences of each score; gains are blue, losses orange.
 
     Args:
@@ -78,7 +74,7 @@ def distributions(
     n_columns = 2 if len(metrics) == 4 else 3
     for ax in axes[::n_columns]:
         ax.set_ylabel("items")
-    figure.suptitle(title)
+    figure.suptitle("restored - enhanced, item by item")
     return figure
 
 
@@ -104,7 +100,7 @@ def _draw_distribution(ax: Axes, metric: str, differences: np.ndarray) -> None:
 
 
 @styled
-def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str = "") -> Figure:
+def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db") -> Figure:
     """Mean score of each system with its 95 % bootstrap interval, against the values of a column.
 
     Clean is left out: its score is the same everywhere, and far off.
@@ -147,5 +143,4 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db", title: str 
     ax.set_title(f"{better} is better", loc="right", fontsize=11)
     ax.set_ylabel(labels.label(metric))
     ax.set_xlabel({"snr_db": "SNR (dB)"}.get(by, by))
-    figure.suptitle(title)
     return figure

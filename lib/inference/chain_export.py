@@ -17,9 +17,10 @@ import onnx
 from torch import nn
 
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
+from lib.deepfilter.onnx_models import OPSET
 from lib.deepfilter.weights import WEIGHTS_FROM, WEIGHTS_SHA256
 from lib.inference.chain import Chain
-from lib.inference.chain_graph import OPSET, export_chain
+from lib.inference.chain_graph import export_chain
 from lib.inference.chain_half import MAX_DIFFERENCE_HALF, halved
 from lib.inference.chain_runtime import ChainStream
 from lib.inference.stream import RestorerStream

@@ -12,8 +12,6 @@ The branches are one network on one and on three frames. Their weights are store
 of the outer graph.
 """
 
-import io
-import warnings
 from collections.abc import Iterable
 
 import onnx
@@ -22,11 +20,11 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from lib.deepfilter.grid import DELAY_HOPS, HOP_LENGTH
+from lib.deepfilter.onnx_models import OPSET, exported
 from lib.inference.chain import INPUTS, Chain
 from lib.inference.chain_frames import FRAME_STATES
 from lib.inference.chain_level import LEVEL_STATES
 
-OPSET = 17
 IR_VERSION = 8  # of the first ONNX with this opset
 SHARED_BYTES = 256  # constants of this size on are stored as weights
 
@@ -188,17 +186,4 @@ def _export(
     part: nn.Module, example: list[Tensor], inputs: list[str], outputs: list[str]
 ) -> onnx.GraphProto:
     """The graph of one part."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter warns of itself, and of GRUs' states, which are inputs here.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            part,
-            tuple(example),
-            file,
-            input_names=inputs,
-            output_names=outputs,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return onnx.load_from_string(file.getvalue()).graph
+    return onnx.load_from_string(exported(part, example, inputs, outputs)).graph

@@ -37,17 +37,17 @@ def halved(model: onnx.ModelProto, chain: Chain) -> onnx.ModelProto:
     >>> round(halved(single, chain).ByteSize() / single.ByteSize(), 1)
     0.5
     """
-    constants = {buffer.numpy().tobytes() for buffer in chain.buffers()}
+    constants = {_values(buffer.numpy()) for buffer in chain.buffers()}
     half = onnx.ModelProto()
     half.CopyFrom(model)
     casts = []
     for tensor in half.graph.initializer:
-        is_weight = tensor.raw_data not in constants and tensor.data_type == TensorProto.FLOAT
-        if not is_weight or len(tensor.raw_data) < HALF_BYTES:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.raw_data) < HALF_BYTES:
             continue
-        name = tensor.name
-        weights = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(weights, f"{name}_half"))
+        name, weights = tensor.name, numpy_helper.to_array(tensor)
+        if _values(weights) in constants:
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(weights.astype(np.float16), f"{name}_half"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
     # A value is computed before it is used.
     nodes = [*casts, *half.graph.node]
@@ -55,3 +55,8 @@ def halved(model: onnx.ModelProto, chain: Chain) -> onnx.ModelProto:
     half.graph.node.extend(nodes)
     onnx.checker.check_model(half, full_check=True)
     return half
+
+
+def _values(array: np.ndarray) -> bytes:
+    """What an array holds, in whatever order: the exporter stores some of them transposed."""
+    return np.sort(array, axis=None).tobytes()

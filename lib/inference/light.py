@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from lib.deepfilter.light import LightDeepFilter, block_length
-from lib.inference.light_models import first_stage_model, open_session, restorer_model
+from lib.deepfilter.onnx_models import open_session
+from lib.inference.light_models import first_stage_model, restorer_model
 from lib.inference.stage_restorer import StageRestorer
 
 

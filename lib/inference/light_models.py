@@ -12,8 +12,6 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-import onnxruntime
-
 from lib import REPO
 from lib.runtime.kept_file import kept
 from lib.runtime.progress import remark
@@ -54,14 +52,6 @@ def restorer_model() -> bytes:
         return export_blocks(load_weights(RESTORER))
 
     return _model("restorer", RESTORER, make)
-
-
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """A session on one thread. It may be used by several threads at the same time."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors alone
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _model(kind: str, weights: Path, make: Callable[[], bytes]) -> bytes:

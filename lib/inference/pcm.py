@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from lib.inference.recordings import ChannelRestorer
+from lib.inference.stage_restorer import StageRestorer
 
 # Encoding: numpy type (little-endian), full scale, largest value. A float32 cannot hold 2^31 - 1;
 # 2^31 - 128 is the largest of its values that a 32-bit sample can hold.
@@ -17,7 +17,7 @@ MAX_READ_BYTES = 4096  # 43 ms of one channel of 16 bits
 
 
 def stream_pcm(
-    restorer: ChannelRestorer,
+    restorer: StageRestorer,
     encoding: str,
     channels: int,
     mix: float = 1.0,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Event
-from typing import NamedTuple, Protocol, TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import soundfile
@@ -20,6 +20,8 @@ from lib.inference import jobs, source_file, target_file
 from lib.inference.channels import fit_length, join_channels, split_channels
 from lib.inference.checks import check_options
 from lib.inference.jobs import Job, Outcome
+from lib.inference.stage_restorer import StageRestorer
+from lib.inference.stage_stream import StageStream
 from lib.runtime.progress import progress
 from lib.runtime.threaded import in_threads, until
 
@@ -27,34 +29,6 @@ SHORT_S = 30.0  # recordings up to this length are read whole and restored in ba
 BATCH_SIZE = 4  # channels of short recordings in a batch: more of them are no faster
 BATCH_S = 30.0  # length of all of them together: a batch lies in memory
 BLOCK_S = 10.0  # length of the blocks of a long recording
-
-
-class ChannelStream(Protocol):
-    """One channel at 48 kHz, chunk by chunk, as `lib.inference.stream.RestorerStream`."""
-
-    delay: int  # samples
-
-    def push(self, chunk: np.ndarray, noisy: np.ndarray | None = None) -> np.ndarray:
-        """The next `[n]` samples -> `[n]` restored ones, `delay` samples late."""
-
-    def flush(self) -> np.ndarray:
-        """The last `delay` samples."""
-
-
-class ChannelRestorer(Protocol):
-    """Restores single channels at 48 kHz, as `lib.inference.restorer.Restorer`."""
-
-    def restore_batch(
-        self,
-        signals: Sequence[np.ndarray],
-        noisy: Sequence[np.ndarray] | None = None,
-        mix: float = 1.0,
-        already_enhanced: bool = False,
-    ) -> list[np.ndarray]:
-        """Whole signals `[T]` of any lengths."""
-
-    def stream(self, mix: float = 1.0, already_enhanced: bool = False) -> ChannelStream:
-        """A stream for one channel."""
 
 
 class Options(TypedDict):
@@ -75,7 +49,7 @@ class ShortRecording(NamedTuple):
 
 def restore_jobs(
     todo: Sequence[Job],
-    restorer: ChannelRestorer,
+    restorer: StageRestorer,
     overwrite: bool = False,
     mix: float = 1.0,
     already_enhanced: bool = False,
@@ -105,7 +79,7 @@ def restore_jobs(
 
 def _tasks(
     todo: Sequence[Job],
-    restorer: ChannelRestorer,
+    restorer: StageRestorer,
     overwrite: bool,
     options: Options,
     stop: Event,
@@ -143,7 +117,7 @@ def _fits(recording: ShortRecording, batch: Sequence[ShortRecording]) -> bool:
 
 
 def _restore_short(
-    batch: Sequence[ShortRecording], restorer: ChannelRestorer, options: Options
+    batch: Sequence[ShortRecording], restorer: StageRestorer, options: Options
 ) -> list[Outcome]:
     """Restore short recordings together; each channel is a signal of its own."""
     began, outcomes = time.perf_counter(), []
@@ -172,7 +146,7 @@ def _restore_short(
 
 
 def _restore_long(
-    job: Job, info: Info, restorer: ChannelRestorer, options: Options, stop: Event
+    job: Job, info: Info, restorer: StageRestorer, options: Options, stop: Event
 ) -> list[Outcome]:
     """Restore a long recording block by block."""
     began = time.perf_counter()
@@ -186,7 +160,7 @@ def _restore_long(
 
 
 def _restored_blocks(
-    job: Job, info: Info, restorer: ChannelRestorer, options: Options, energies: list[float]
+    job: Job, info: Info, restorer: StageRestorer, options: Options, energies: list[float]
 ) -> Iterator[np.ndarray]:
     """Restored blocks `[n, C]` at the recording's own rate, together as long as the recording.
 
@@ -222,7 +196,7 @@ def _restored_blocks(
 
 
 def _push(
-    streams: Sequence[ChannelStream], signal: np.ndarray, noisy: np.ndarray | None
+    streams: Sequence[StageStream], signal: np.ndarray, noisy: np.ndarray | None
 ) -> np.ndarray:
     """A block `[n, C]` through one stream a channel -> `[n, C]`."""
     originals = [None] * len(streams) if noisy is None else noisy.T

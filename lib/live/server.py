@@ -100,7 +100,6 @@ def describe(model: Path) -> bytes:
         "sample_rate": SAMPLE_RATE,
         "hop_length": HOP_LENGTH,
         "delay": int(chain.metadata["delay"]),  # samples, of the model itself
-        "run": chain.metadata.get("run", ""),
         "states": {name: list(state.shape) for name, state in chain.states.items()},
     }
     return json.dumps(description).encode()

@@ -57,15 +57,14 @@ def standardised_gain(restored: Sequence[float], enhanced: Sequence[float], sign
 
 
 def bootstrap_interval(
-    values: Sequence[float], seed: int, n_bootstrap: int = 2000, level: float = 0.95
+    values: Sequence[float], seed: int, n_bootstrap: int = 2000
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval `(low, high)` of the mean of the finite `values`.
+    """Percentile bootstrap interval of 95 %, `(low, high)`, of the mean of the finite `values`.
 
     NaN, NaN if no value is finite.
 
     Args:
         n_bootstrap: number of resamples.
-        level: share of intervals that hold the true mean.
 
     >>> bootstrap_interval([3.0, 3.0, np.nan], seed=0)
     (3.0, 3.0)
@@ -87,8 +86,7 @@ def bootstrap_interval(
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    quantiles = (1 - level) / 2, (1 + level) / 2
-    low, high = np.quantile(bootstrap.bootstrap_distribution, quantiles)
+    low, high = np.quantile(bootstrap.bootstrap_distribution, (0.025, 0.975))
     return float(low), float(high)
 
 

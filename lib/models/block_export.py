@@ -2,23 +2,18 @@
 
 `lib.models.export` writes a model of one hop, which other programs use. This one is for Retimbre
 itself on a CPU: `inputs` `[B, n_inputs, T]` and the states `state_0`, ... give `restored`
-`[B, 1, T]` and `state_0_after`, .... B is any number, and T up to `MAX_HOPS` hops.
+`[B, 1, T]` and `state_0_after`, .... B is any number, and T at most `MAX_FRAMES` of
+`lib.models.gate` hops.
 """
-
-import io
-import warnings
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import nn
 
-from lib.models.export import MAX_DIFFERENCE, SingleHop
-from lib.models.gate import MAX_FRAMES
+from lib.deepfilter.onnx_models import exported, open_session
+from lib.models.export import MAX_DIFFERENCE, SingleHop, names
 from lib.models.generator import folded_copy
-
-MAX_HOPS = MAX_FRAMES
 
 
 def export_blocks(generator: nn.Module) -> bytes:
@@ -33,26 +28,11 @@ def export_blocks(generator: nn.Module) -> bytes:
     copy = folded_copy(generator)
     # The example sets the graph up: several hops, and a batch. Their numbers do not matter.
     state, inputs = copy.start(2), torch.zeros(2, copy.n_inputs, 10 * copy.hop_length)
-    states = [f"state_{i}" for i in range(len(state))]
-    input_names = ["inputs", *states]
-    output_names = ["restored", *(f"{name}_after" for name in states)]
+    input_names, output_names = names(len(state))
     axes = {name: {0: "batch"} for name in input_names + output_names}
     axes["inputs"][2] = axes["restored"][2] = "samples"
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter warns of itself, and of GRUs' states, which are inputs here.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            SingleHop(copy),
-            (inputs, *state),
-            file,
-            input_names=input_names,
-            output_names=output_names,
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(file.getvalue())
+    content = exported(SingleHop(copy), (inputs, *state), input_names, output_names, axes)
+    model = onnx.load_from_string(content)
     metadata = {"delay": str(copy.delay), "n_inputs": str(copy.n_inputs)}
     onnx.helper.set_model_props(model, metadata)
     content = model.SerializeToString()
@@ -72,7 +52,7 @@ def max_difference(generator: nn.Module, model: bytes, seed: int = 0) -> float:
     The blocks have other sizes and another batch size than the export's example, and a pause.
     """
     rng = np.random.default_rng(seed)
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = open_session(model)
     state = generator.start(3)
     arrays = [value.numpy() for value in state]
     differences = []
@@ -81,7 +61,8 @@ def max_difference(generator: nn.Module, model: bytes, seed: int = 0) -> float:
         block = 0.1 * rng.standard_normal(shape).astype(np.float32)
         block[..., : n_hops // 2 * generator.hop_length] = 0.0
         expected, state = generator(torch.from_numpy(block), state)
-        names = [part.name for part in session.get_inputs()]
-        restored, *arrays = session.run(None, dict(zip(names, [block, *arrays], strict=True)))
+        input_names, _ = names(len(arrays))
+        inputs = dict(zip(input_names, [block, *arrays], strict=True))
+        restored, *arrays = session.run(None, inputs)
         differences.append(np.abs(restored - expected.numpy()).max())
     return float(np.max(differences))

@@ -7,8 +7,6 @@ which go in with the next hop. The first states are zeros.
 The model's metadata are sample_rate (Hz), hop_length and delay (samples), n_inputs, run and opset.
 """
 
-import io
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -20,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.audio.files import SAMPLE_RATE
+from lib.deepfilter.onnx_models import OPSET, exported, open_session
 from lib.models.content import content_hash
 from lib.models.generator import folded_copy
 from lib.runtime.whole_file import whole_file
@@ -51,21 +50,17 @@ def export_hop(generator: nn.Module) -> bytes:
     inputs = torch.zeros(1, copy.n_inputs, copy.hop_length)
     # The exporter wants tensors: None for the first state would leave no inputs to name.
     state = copy.start(1)
-    state_names = [f"state_{i}" for i in range(len(state))]
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter warns of itself, and of GRUs' states, which are inputs here.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            SingleHop(copy),
-            (inputs, *state),
-            file,
-            input_names=["inputs", *state_names],
-            output_names=["restored", *(f"{name}_after" for name in state_names)],
-            opset_version=17,
-            dynamo=False,
-        )
-    return file.getvalue()
+    return exported(SingleHop(copy), (inputs, *state), *names(len(state)))
+
+
+def names(n_states: int) -> tuple[list[str], list[str]]:
+    """The names of a model's inputs, and of its outputs.
+
+    >>> names(1)
+    (['inputs', 'state_0'], ['restored', 'state_0_after'])
+    """
+    states = [f"state_{i}" for i in range(n_states)]
+    return ["inputs", *states], ["restored", *(f"{state}_after" for state in states)]
 
 
 def write_onnx(generator: nn.Module, path: str | Path, run: str = "") -> Path:
@@ -86,7 +81,7 @@ def write_onnx(generator: nn.Module, path: str | Path, run: str = "") -> Path:
         "delay": generator.delay,
         "n_inputs": generator.n_inputs,
         "run": run,
-        "opset": model.opset_import[0].version,
+        "opset": OPSET,
     }
     # Metadata of ONNX are strings.
     onnx.helper.set_model_props(model, {name: str(value) for name, value in metadata.items()})
@@ -114,7 +109,7 @@ def max_difference(generator: nn.Module, model: bytes, seed: int = 0) -> float:
     hops = 0.1 * rng.standard_normal(shape).astype(np.float32)
     # A pause, since the powers of the magnitude are steepest at silence.
     hops[N_HOPS // 2 : N_HOPS // 2 + 10] = 0.0
-    by_model, _ = _run_session(_session(model), np.concatenate(list(hops), axis=2), None)
+    by_model, _ = _run_session(open_session(model), np.concatenate(list(hops), axis=2), None)
 
     # Chunks of random sizes show that the state carries everything.
     copy, state = folded_copy(generator), None
@@ -169,7 +164,7 @@ def _session_of(generator: nn.Module, starts: bool) -> onnxruntime.InferenceSess
     tensors = list(generator.state_dict().values())
     content = content_hash(generator.state_dict())
     same = known and known.content == content
-    session = known.session if same else _session(export_hop(generator))
+    session = known.session if same else open_session(export_hop(generator))
     _EXPORTS[generator] = _Export(session, tensors, _versions(tensors), content)
     return session
 
@@ -177,13 +172,6 @@ def _session_of(generator: nn.Module, starts: bool) -> onnxruntime.InferenceSess
 def _versions(tensors: list[Tensor]) -> list[int]:
     # Tensors made in inference mode have no version, and cannot be changed outside it.
     return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
-
-
-def _session(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _run_session(

@@ -9,6 +9,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from filelock import FileLock
+
+from lib import RUNS
 from lib.tracking import store
 
 NOTE = "mlflow.note.content"
@@ -17,7 +20,7 @@ FROM, USED = "Comes from", "Used by"  # how the paragraphs begin
 MAX_LINKS = 10  # in a paragraph, the newest; a tag of MLflow has at most 5000 letters
 TRAINING = "workflowType=machine_learning"  # without the pages that MLflow has for chatbots
 MAX_NAME = 40  # letters of a run's name
-LINK = re.compile(r"\[[^\]]*\]\([^)]*\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)]*)\)")
 
 
 def connect(run_id: str, source_id: str) -> None:
@@ -98,12 +101,15 @@ def with_paragraph(note: str, start: str, text: str) -> str:
 
 
 def _add_link(run_id: str, start: str, new: str) -> None:
-    paragraphs = store.tags(run_id).get(NOTE, "").split("\n\n")
-    former = [
-        known
-        for part in paragraphs
-        if part.startswith(f"{start}: ")
-        for known in LINK.findall(part)
-        if known != new
-    ]
-    say(run_id, start, ", ".join([new, *former][:MAX_LINKS]))
+    address = LINK.fullmatch(new)[1]  # a run may have another name since
+    # The points of a sweep add theirs to one run at the same time.
+    with FileLock(RUNS / ".links.lock"):
+        paragraphs = store.tags(run_id).get(NOTE, "").split("\n\n")
+        former = [
+            known[0]
+            for part in paragraphs
+            if part.startswith(f"{start}: ")
+            for known in LINK.finditer(part)
+            if known[1] != address
+        ]
+        say(run_id, start, ", ".join([new, *former][:MAX_LINKS]))

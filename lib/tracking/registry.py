@@ -9,8 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
+from lib import RUNS
 from lib.tracking import aliases, store
 from lib.tracking.aliases import EXPERIMENT, NAME
+from lib.tracking.pairs import DIGEST_LENGTH
 
 WEIGHTS_TAG = "restorer_sha256"  # of models and versions: which generator it is
 SHIPPED = "shipped"  # name of a model that comes from no run
@@ -38,14 +42,22 @@ def log_model(
         MLflow's model version.
     """
     client = store.client()
-    for version in aliases.versions(client, run_id):
-        if version.tags.get(WEIGHTS_TAG) == weights:
-            return version
+    # Two points of a sweep log the weights of the repository at the same time: the second one would
+    # take the model of the first one for what a killed process has left.
+    with FileLock(RUNS / ".models.lock"):
+        for version in aliases.versions(client, run_id):
+            if version.tags.get(WEIGHTS_TAG) == weights:
+                return version
+        return _register(_logged(write, weights, run_id, step), weights, run_id, about)
+
+
+def _logged(write: Writer, weights: str, run_id: str | None, step: int) -> Any:
+    """MLflow's logged model, with its files and metrics."""
     # Imported here, since MLflow takes seconds to import.
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
-    experiment = store.experiment(EXPERIMENT)
+    client, experiment = store.client(), store.experiment(EXPERIMENT)
     _delete_unfinished(experiment, run_id)
     params = client.get_run(run_id).data.params if run_id else {}
     tags = {WEIGHTS_TAG: weights}
@@ -60,7 +72,7 @@ def log_model(
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
         client.log_batch(run_id, metrics=_metrics_at(run_id, step, model.model_id))
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    return _register(model, weights, run_id, about)
+    return model
 
 
 def _delete_unfinished(experiment: str, run_id: str | None) -> None:
@@ -83,7 +95,11 @@ def _metrics_at(run_id: str, step: int, model_id: str) -> list:
     client = store.client()
     run = client.get_run(run_id)
     corpus, sha256 = run.data.tags.get("corpus"), run.data.tags.get("manifest_sha256")
-    dataset = {"dataset_name": corpus, "dataset_digest": sha256[:16]} if corpus and sha256 else {}
+    dataset = (
+        {"dataset_name": corpus, "dataset_digest": sha256[:DIGEST_LENGTH]}
+        if corpus and sha256
+        else {}
+    )
     return [
         Metric(key, value.value, value.timestamp, step, model_id, run_id=run_id, **dataset)
         for key in run.data.metrics

@@ -1,24 +1,17 @@
 """One MLflow run while it is recorded: its metrics, tags, artifacts, and how it ends."""
 
 import asyncio
-import io
 import json
-import logging
 import math
-import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-from lib.runtime.kernel import kernel
 from lib.runtime.progress import echo
-from lib.tracking import artifacts, heartbeat, links, machine, server, store
+from lib.tracking import artifacts, heartbeat, links, machine, pairs, server, shown, store
 from lib.tracking.notebook import Notebook
 
-PREPARE = "prepare"  # the experiment whose runs make pairs
-MAX_ROWS_SHOWN = 12
 MAX_TAG_LENGTH = 5000  # letters; MLflow refuses longer tags
 
 
@@ -111,22 +104,12 @@ class Run:
             profile: what the corpus holds, e.g. `num_rows`. MLflow keeps both with the first run
                 of an experiment that uses these pairs, so they describe all splits.
         """
-        # Imported here, since MLflow takes seconds to import.
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
         self.tags({"corpus": corpus, "manifest_sha256": sha256})
-        # A digest of MLflow has at most 36 letters.
-        about = sha256[:16], "local", json.dumps({"uri": f"pairs/{corpus}/manifest.csv"})
-        typed = [{"name": name, "type": kind} for name, kind in (columns or {}).items()]
-        schema = json.dumps({"mlflow_colspec": typed}) if typed else None
-        dataset = Dataset(corpus, *about, schema, json.dumps(profile) if profile else None)
-        context = InputTag("mlflow.data.context", split)
-        inputs = [DatasetInput(dataset, [context])]
-        store.client().log_inputs(self.id, inputs)
-        # The run that prepared these pairs; the embedded corpus may be made without one.
-        made = store.newest_first(PREPARE, f"tags.manifest_sha256 = '{sha256}'")
-        if made and made[0].info.run_id != self.id:
-            links.connect(self.id, made[0].info.run_id)
+        pairs.log_dataset(self.id, corpus, sha256, split, columns or {}, profile or {})
+        # The embedded corpus may be made without a run.
+        made = pairs.prepared_by(sha256)
+        if made and made != self.id:
+            links.connect(self.id, made)
 
     @property
     def source_run(self) -> str:
@@ -156,32 +139,11 @@ class Run:
 
     def figure(self, name: str, figure) -> None:
         """Store a matplotlib figure as `figures/<name>.png`, show it, and close it."""
-        data = io.BytesIO()
-        figure.savefig(data, format="png", dpi=150)
-        # MLflow calls an artifact by the name of the file that it copies.
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"{name}.png")
-            path.write_bytes(data.getvalue())
-            self.file(path, "figures")
-        if "matplotlib.pyplot" in sys.modules:
-            # pyplot would show an open figure a second time at the end of the cell.
-            sys.modules["matplotlib.pyplot"].close(figure)
-        if kernel():
-            from IPython.display import Image, display
-
-            display(Image(data.getvalue(), alt=name, width=round(100 * figure.get_figwidth())))
+        shown.show_figure(self.id, name, figure)
 
     def table(self, name: str, table) -> None:
         """Store a pandas table as `tables/<name>.csv`, and show its first rows."""
-        path = f"tables/{name}.csv"
-        # An index without a name only counts the rows.
-        self.text(path, table.to_csv(index=table.index.nlevels > 1 or table.index.name is not None))
-        if kernel():
-            from IPython.display import display
-
-            display(table.head(MAX_ROWS_SHOWN))
-            if len(table) > MAX_ROWS_SHOWN:
-                print(f"{MAX_ROWS_SHOWN} of {len(table)} rows; all are in {path} of the run")
+        shown.show_table(self.id, name, table)
 
     def html(self, name: str, page: str) -> None:
         """Store a page as `<name>.html`. MLflow shows it, so it must not need other files."""
@@ -249,8 +211,10 @@ class Run:
 
     def reopen(self) -> None:
         """Give a run that was closed the status RUNNING again."""
-        store.client().update_run(self.id, status="RUNNING")
+        # A sign of life first: a run that is RUNNING without one is closed by other machines.
         heartbeat.begin(self.id)
+        heartbeat.send()
+        store.client().update_run(self.id, status="RUNNING")
         self.is_open = True
 
     def _log(
@@ -278,17 +242,7 @@ class Run:
         if path is None:
             return
         try:
-            from nbconvert import HTMLExporter
-
-            log = logging.getLogger("nbconvert")
-            log.setLevel(logging.ERROR)  # it warns of images without a description
-            with tempfile.TemporaryDirectory() as folder:
-                copy = Path(folder, path.name)
-                # Read once, so that both artifacts agree: papermill goes on saving the notebook.
-                copy.write_bytes(path.read_bytes())
-                self.file(copy, "notebook")
-                page, _ = HTMLExporter(log=log).from_filename(str(copy))
-            self.text(f"notebook/{path.stem}.html", page)
+            shown.keep_notebook(self.id, path)
         except Exception as error:  # a missing page must not hide how the run ended
             self.tags({"notebook_error": f"{type(error).__name__}: {error}"[:MAX_TAG_LENGTH]})
 

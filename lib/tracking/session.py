@@ -77,10 +77,11 @@ def start(
     if name in machine.WATCHED:
         machine.begin(run.id, run.resumed, machine.FIRST.get(name, ""))
     if run.resumed:
-        run.reopen()
-        # MLflow keeps the parameters of the first start: tags tell the new ones
+        # MLflow keeps the parameters of the first start: tags tell the new ones. They come before
+        # the status, since they name the process that has the run now.
         changeable = CHANGEABLE_ON_RESUME & set(values)
         run.tags(tags | {f"resumed_{key}": values[key] for key in changeable})
+        run.reopen()
     else:
         run.parameters(values)
     # With their types, which MLflow's texts have lost: `store.parameters` reads this file.

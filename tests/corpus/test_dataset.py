@@ -36,6 +36,18 @@ def test_columns_have_types_and_the_usable_pairs_are_counted():
     assert profile["valid"]["num_rows"] == 0
 
 
+def test_pairs_that_are_too_short_count_as_refused_as_they_do_in_a_training():
+    """Corpora of before have them, with the verdict ok."""
+    folder = manifest.corpus_folder("short")
+    folder.mkdir(parents=True)
+    short = "5,train,0170,0.0,4800,a.wav,0.0,False,ok\n"
+    (folder / "manifest.csv").write_text(ROWS + short)
+    profile = dataset.description("short")["profile"]
+    usable = manifest.usable_rows(manifest.read("short"), "train")
+    assert profile["train"]["num_rows"] == len(usable) == 2
+    assert (profile["num_rows"], profile["refused"]) == (3, 2)
+
+
 def test_a_corpus_that_was_prepared_has_all_columns_and_as_many_pairs(laws):
     about, table = dataset.description("laws"), laws[2]
     written = [name for name in table if name in about["columns"]]

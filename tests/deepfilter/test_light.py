@@ -7,8 +7,8 @@ from signals import noise, speech_like
 from lib.deepfilter.export import export_network
 from lib.deepfilter.light import BLOCK_HOPS, LightDeepFilter
 from lib.deepfilter.model import load
+from lib.deepfilter.onnx_models import open_session
 from lib.deepfilter.rows import samples_of
-from lib.inference.light_models import open_session
 
 
 @pytest.fixture(scope="module")

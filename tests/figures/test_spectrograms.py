@@ -5,7 +5,7 @@ import pytest
 from signals import RATE
 
 from lib.figures.base import COLOURS, png
-from lib.figures.spectrograms import spectrograms
+from lib.figures.spectrograms import show, spectrograms
 
 
 def sine(hz, amplitude=1.0, seconds=1.0):
@@ -26,6 +26,17 @@ def test_four_spectrograms_stand_on_one_scale_from_0_to_24_khz():
 def test_a_spectrogram_ends_at_max_seconds():
     figure = spectrograms({"clean": sine(1500, seconds=3)}, RATE, max_seconds=2)
     assert figure.axes[0].images[0].get_extent()[1] == pytest.approx(2, abs=0.02)
+
+
+def test_a_figure_shows_other_signals_under_another_title():
+    names = ("noisy", "clean")
+    figure = spectrograms({name: sine(1500) for name in names}, RATE, "before", max_seconds=0.5)
+    others = {"noisy": sine(3000), "clean": sine(6000)}
+    show(figure, others, RATE, "after", max_seconds=0.5)
+    expected = spectrograms(others, RATE, "after", max_seconds=0.5)
+    for ax, other in zip(figure.axes[:2], expected.axes[:2], strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), other.images[0].get_array())
+    assert figure.get_suptitle() == "after"
 
 
 def test_a_full_bandwidth_has_no_line():

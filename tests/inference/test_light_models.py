@@ -5,8 +5,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from lib import RUNS
+from lib.deepfilter.onnx_models import open_session
 from lib.inference import light_models
-from lib.inference.light_models import open_session, restorer_model
+from lib.inference.light_models import restorer_model
 from lib.models.pretrained import WEIGHTS
 from lib.runtime import kept_file
 

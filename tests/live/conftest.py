@@ -3,8 +3,9 @@
 import onnx
 import pytest
 
+from lib.deepfilter.onnx_models import OPSET
 from lib.inference.chain import Chain
-from lib.inference.chain_graph import OPSET, export_chain
+from lib.inference.chain_graph import export_chain
 from lib.models.pretrained import load_weights
 
 

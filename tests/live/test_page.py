@@ -18,6 +18,7 @@ from lib.inference.chain_runtime import ChainStream
 from lib.live import server
 
 HOP, DELAY = 480, 1_920
+ARROW_LEFT = "\ue012"  # as selenium has it
 FAKE_MICROPHONE = "--use-fake-device-for-media-stream"
 
 TOOLS = """
@@ -107,6 +108,22 @@ for (let at = 384; at < 7680; at += 384) {
 }
 const heard = (await context.startRendering()).getChannelData(0);
 done({ said, signals: { heard: await joined([heard]) } });
+"""
+# Two files, then the microphone twice before a file: all at once, as an impatient reader does.
+CHOSEN_AT_ONCE = """
+const { audio } = await import("/main.js"), { files } = arguments[0], streams = [];
+const { mediaDevices } = navigator, getUserMedia = mediaDevices.getUserMedia.bind(mediaDevices);
+mediaDevices.getUserMedia = async wanted => {
+  streams.push(await getUserMedia(wanted));
+  return streams.at(-1);
+};
+const [long, short] = files, answers = [];
+for (const choices of [[long, short], [null, null, short], [long, null]]) {
+  const plays = await Promise.all(choices.map(choice => audio.play(choice)));
+  answers.push([plays, audio.source, audio.duration]);
+}
+delete mediaDevices.getUserMedia;
+done({ answers, tracks: streams.map(stream => stream.getTracks()[0].readyState) });
 """
 KEEPS_HOPS = """
 const { audio } = await import("/main.js");
@@ -277,6 +294,47 @@ def test_the_microphone_is_restored_as_python_restores_what_came_in(
     spectra = [np.fft.rfft(part.ravel(), 2**19) for part in (in_place, speech[0])]
     correlation = np.fft.irfft(spectra[0] * spectra[1].conj()).max()
     assert correlation > 0.3 * np.square(came_in).sum() > 0
+
+
+def test_what_was_chosen_last_plays_though_another_choice_is_ready_later(
+    browser, address, tmp_path
+):
+    allow_microphone(browser, address, "granted")
+    for name, seconds in (("long.flac", 120), ("short.flac", 1)):
+        soundfile.write(tmp_path / name, np.zeros(48_000 * seconds), 48_000)
+    browser.execute_script(
+        "const input = Object.assign(document.createElement('input'), {type: 'file', id: 'two'});"
+        "input.multiple = true; document.body.append(input)"
+    )
+    chosen = browser.find_element("id", "two")
+    chosen.send_keys("\n".join(str(tmp_path / name) for name in ("long.flac", "short.flac")))
+    given = run(browser, CHOSEN_AT_ONCE, chosen)
+    assert given["answers"] == [
+        [[False, True], "file", 1],
+        [[False, False, True], "file", 1],
+        [[False, True], "microphone", 1],
+    ]
+    # No microphone stays open that is not heard.
+    assert given["tracks"] == ["ended", "ended", "live"]
+
+
+def test_the_slider_follows_the_file_after_it_was_dragged_to_and_fro(browser, speech):
+    from selenium.webdriver import ActionChains
+
+    seek = browser.find_element("id", "seek")
+    body = browser.find_element("tag name", "body")
+    body.send_keys("l")
+    browser.find_element("id", "file").send_keys(str(speech[1] / "speech.wav"))
+    wait(browser, "return document.getElementById('status').textContent === 'Playing speech.wav'")
+    body.send_keys(" ")
+    wait(browser, "return document.getElementById('status').textContent.startsWith('Paused')")
+    body.send_keys(10 * ARROW_LEFT)  # to the start
+    drag = ActionChains(browser).move_to_element_with_offset(seek, 8 - seek.size["width"] // 2, 0)
+    drag.click_and_hold().move_by_offset(60, 0).move_by_offset(-60, 0).release().perform()
+    assert float(seek.get_property("value")) == 0
+    body.send_keys(" ")
+    wait(browser, "return document.getElementById('seek').value > 0.5")
+    body.send_keys("l")
 
 
 def test_spectrograms_and_times_of_hops_measure_what_they_say(browser):

@@ -7,7 +7,8 @@ import torch
 from models.networks import small_generator
 
 from lib.models import block_export
-from lib.models.block_export import MAX_HOPS, export_blocks
+from lib.models.block_export import export_blocks
+from lib.models.gate import MAX_FRAMES
 from lib.models.generator import ARCHITECTURES, folded_copy
 
 
@@ -25,8 +26,8 @@ def test_the_gate_remembers_the_loudest_frame_of_the_longest_block():
     """A word at the start shuts the gate for 50 dB less, and less so after 10 s."""
     generator = folded_copy(small_generator("bins"))
     session = onnxruntime.InferenceSession(export_blocks(generator))
-    noise = np.random.default_rng(0).standard_normal((1, 2, 480 * MAX_HOPS)).astype(np.float32)
-    noise *= np.repeat([0.3, 0.001], [10 * 480, 480 * (MAX_HOPS - 10)]).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((1, 2, 480 * MAX_FRAMES)).astype(np.float32)
+    noise *= np.repeat([0.3, 0.001], [10 * 480, 480 * (MAX_FRAMES - 10)]).astype(np.float32)
     expected, state = generator(torch.from_numpy(noise))
     names = [part.name for part in session.get_inputs()]
     given = [noise, *(value.numpy() for value in generator.start(1))]

@@ -1,5 +1,7 @@
 """Links between runs: from a run to what it comes from, and back."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 from lib.config.check import Check
@@ -18,8 +20,8 @@ def note(run_id: str) -> list[str]:
 
 def test_a_run_and_its_source_link_to_each_other_once_behind_the_title():
     source, run = ended("made"), ended("judging", corpus="mine")
-    store.client().update_run(run, name="run=[latest]")
-    for _ in range(2):
+    for name in ("run=[best]", "run=[latest]"):  # in the UI a run may get another name
+        store.client().update_run(run, name=name)
         links.connect(run, source)
     made, judging = (store.experiment(name) for name in ("made", "judging"))
     assert note(run)[:2] == [
@@ -38,6 +40,21 @@ def test_the_newest_that_used_a_run_are_linked(monkeypatch):
     linked = note(source)[1].count("](#/experiments/")
     assert linked == 2 and runs[0] not in note(source)[1]
     assert note(source)[1].index(runs[2]) < note(source)[1].index(runs[1])
+
+
+def test_runs_that_link_to_one_source_at_once_are_all_linked(monkeypatch):
+    source, runs = ended("made"), [ended("judging") for _ in range(3)]
+    tags = store.tags
+
+    def slow_tags(run_id):
+        found = tags(run_id)
+        time.sleep(0.1)  # so that all have read before one writes
+        return found
+
+    monkeypatch.setattr(store, "tags", slow_tags)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(links.connect, runs, 3 * [source]))
+    assert all(run in note(source)[1] for run in runs)
 
 
 def test_pairs_link_to_the_run_that_prepared_them():

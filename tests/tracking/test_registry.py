@@ -1,5 +1,8 @@
 """A run's model in MLflow's registry: one version for the same weights, with the run's scores."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
+
 import pytest
 from tracking.test_aliases import write_nothing
 
@@ -64,3 +67,20 @@ def test_weights_without_a_run_are_registered_once():
     assert registry.log_model(write_nothing, "shipped weights").version == first.version
     aliases.point(store.client(), "shipped", first)
     assert store.client().get_model_version_by_alias("retimbre", "shipped").run_id in (None, "")
+
+
+def test_two_trainings_that_log_the_weights_of_the_repository_at_once_make_one_version():
+    begun, go_on = Event(), Event()
+
+    def slow(folder, content):
+        begun.set()
+        assert go_on.wait(60)
+        write_nothing(folder, content)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(registry.log_model, slow, "other weights")
+        assert begun.wait(60)
+        second = pool.submit(registry.log_model, write_nothing, "other weights")
+        wait([second], timeout=1)
+        go_on.set()
+        assert first.result(60).version == second.result(60).version

@@ -3,10 +3,7 @@
 import json
 import math
 
-import matplotlib.pyplot as plt
-import pandas as pd
 import pytest
-from mlflow.types import DataType, Schema
 from recorded_notebooks import artifact
 
 from lib.config.check import Check
@@ -14,15 +11,8 @@ from lib.tracking import session, store
 from lib.tracking.run import Refused, Run
 
 
-def test_figures_tables_and_pages_are_artifacts(tmp_path):
+def test_files_and_pages_are_artifacts(tmp_path):
     run, _ = session.start("things", Check)
-    figure = plt.figure(figsize=(4, 3))
-    run.figure("lag", figure)
-    assert not plt.fignum_exists(figure.number)
-    image = plt.imread(store.download(run.id, "figures/lag.png"))
-    assert image.shape[:2] == (450, 600)  # 150 dots per inch
-    run.table("pairs", pd.DataFrame({"id": ["a", "b"], "lag": [0, 1]}))
-    assert store.download(run.id, "tables/pairs.csv").read_text() == "id,lag\na,0\nb,1\n"
     run.html("listening", "<p>hear</p>")
     assert store.download(run.id, "listening.html").read_text() == "<p>hear</p>"
     (tmp_path / "last.pt").write_bytes(b"weights")
@@ -54,22 +44,6 @@ def test_a_run_names_the_run_that_it_builds_on():
     assert second.source_run == first.id
     assert store.tags(second.id)["source_run_name"] == "defaults"
     second.finish()
-
-
-def test_the_pairs_of_a_run_are_a_dataset_by_which_the_runs_table_filters():
-    run, _ = session.start("pairs", Check)
-    run.dataset("mine", 64 * "a", "test", {"snr_db": "double"}, {"num_rows": 2})
-    run.finish()
-    found = store.client().search_runs([store.experiment("pairs")], "dataset.name = 'mine'")
-    assert [one.info.run_id for one in found] == [run.id]
-    used = found[0].inputs.dataset_inputs[0]
-    assert used.dataset.digest == 16 * "a" and used.tags[0].value == "test"
-    # What MLflow itself reads out of it.
-    schema = Schema.from_json(json.dumps(json.loads(used.dataset.schema)["mlflow_colspec"]))
-    assert schema.input_names() == ["snr_db"] and schema.input_types() == [DataType.double]
-    assert json.loads(used.dataset.profile) == {"num_rows": 2}
-    tags = store.tags(run.id)
-    assert (tags["corpus"], tags["manifest_sha256"]) == ("mine", 64 * "a")
 
 
 def test_numbers_that_are_not_finite_are_counted_instead_of_logged():

@@ -12,6 +12,8 @@ const UNTOUCHED = { echoCancellation: false, noiseSuppression: false, autoGainCo
 export class LiveAudio extends EventTarget {
   take = 0; // counts the signals, so that nothing of one is shown for the next
   source = null; // "file", "microphone" or null
+  chosen = 0; // counts what was asked for
+  microphone = null; // what comes from it, while it is the source
 
   // Loads the model. The browser lets sound start with the first click.
   static async open() {
@@ -69,35 +71,44 @@ export class LiveAudio extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  // Plays a recording from its start.
-  async playFile(file) {
-    const samples = await readRecording(file, this.context);
-    this.duration = samples.length / this.description.sample_rate;
-    await this.start("file", samples);
+  // Plays a recording from its start, or the microphone for null. False if something else was
+  // chosen meanwhile: a long file takes seconds to decode, and a browser may ask before it opens
+  // the microphone. What was chosen last plays.
+  async play(file) {
+    const chosen = ++this.chosen;
+    const opened = await (file ? readRecording(file, this.context) : this.openMicrophone());
+    if (chosen !== this.chosen) {
+      if (!file) close(opened);
+      return false;
+    }
+    await (file ? this.start("file", opened, null) : this.start("microphone", null, opened));
+    return chosen === this.chosen;
   }
 
-  async playMicrophone() {
+  async openMicrophone() {
     if (!navigator.mediaDevices) throw problem("missing");
-    let stream, microphone;
+    let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: UNTOUCHED });
-      microphone = this.context.createMediaStreamSource(stream);
+      return this.context.createMediaStreamSource(stream);
     } catch (error) {
+      stream?.getTracks().forEach(track => track.stop());
       throw microphoneProblem(error);
     }
-    const [track] = stream.getTracks();
-    track.onended = () => this.say("problem", problem("unplugged"));
-    await this.start("microphone", null);
-    Object.assign(this, { track, microphone });
-    microphone.connect(this.node);
   }
 
-  async start(source, samples) {
-    this.track?.stop();
-    this.microphone?.disconnect();
-    this.track = this.microphone = null;
+  async start(source, samples, microphone) {
+    if (this.microphone) close(this.microphone);
+    this.microphone = microphone;
     this.take += 1;
     this.source = source;
+    if (microphone) {
+      const [track] = microphone.mediaStream.getTracks();
+      track.onended = () => this.say("problem", problem("unplugged"));
+      microphone.connect(this.node);
+    } else {
+      this.duration = samples.length / this.description.sample_rate;
+    }
     const transferred = samples ? [samples.buffer] : [];
     const opened = new Promise(resolve => this.addEventListener("opened", resolve, { once: true }));
     this.node.port.postMessage(["open", { take: this.take, samples }], transferred);
@@ -112,4 +123,9 @@ export class LiveAudio extends EventTarget {
   resume() { return this.context.resume(); }
 
   get isPlaying() { return this.source !== null && this.context.state === "running"; }
+}
+
+function close(microphone) {
+  microphone.disconnect();
+  microphone.mediaStream.getTracks().forEach(track => track.stop());
 }

@@ -17,7 +17,6 @@ const times = new HopTimes();
 let place = 0; // of the newest hop, in samples
 let late = { n: 0, of: 0 }; // hops
 let title = ""; // of what plays
-let isSeeking = false;
 export let audio;
 
 async function open() {
@@ -51,11 +50,7 @@ function listenToControls() {
   });
   element("microphone").addEventListener("click", () => play(null));
   element("play").addEventListener("click", playOrPause);
-  element("seek").addEventListener("input", () => (isSeeking = true));
-  element("seek").addEventListener("change", ({ target }) => {
-    isSeeking = false;
-    seek(target.value);
-  });
+  element("seek").addEventListener("change", ({ target }) => seek(target.value));
   element("loop").addEventListener("change", ({ target }) => audio.tell("loop", target.checked));
   element("sound").addEventListener("change", hush);
   element("signals").addEventListener("change", ({ target }) => audio.tell("hear", target.value));
@@ -95,7 +90,7 @@ function pressKey(event) {
 async function play(file) {
   element("problem").hidden = true;
   try {
-    await (file ? audio.playFile(file) : audio.playMicrophone());
+    if (!(await audio.play(file))) return;
   } catch (error) {
     showProblem(error); // what played before plays on
     return;
@@ -103,13 +98,14 @@ async function play(file) {
   title = file ? file.name : "the microphone";
   times.reset();
   late = { n: 0, of: 0 };
+  place = 0;
   for (const spectrogram of Object.values(spectrograms)) spectrogram.reset();
   element("seek").disabled = !file;
   element("seek").max = file ? audio.duration : 1;
   // Loudspeakers beside a microphone howl.
   element("sound").checked = Boolean(file);
   hush();
-  showState();
+  draw();
 }
 
 function playOrPause() {
@@ -148,7 +144,10 @@ function showHop(hop) {
 function draw() {
   for (const spectrogram of Object.values(spectrograms)) spectrogram.draw();
   const seconds = place / sampleRate();
-  if (!isSeeking) element("seek").value = audio.source === "file" ? seconds : 0;
+  // While it is dragged it is the reader's.
+  if (!element("seek").matches(":active")) {
+    element("seek").value = audio.source === "file" ? seconds : 0;
+  }
   const whole = audio.source === "file" ? ` / ${clock(audio.duration)}` : "";
   element("clock").textContent = clock(seconds) + whole;
 }
