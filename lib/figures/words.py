@@ -88,6 +88,18 @@ def counts_in_words(series: Mapping[str, float], unit: str) -> str:
     )
 
 
+def ranking_in_words(series: Mapping[str, float], unit: str) -> str:
+    """All bars, the highest first.
+
+    >>> ranking_in_words({"enhanced": 51.0, "restored": 60.26}, "points")
+    'Highest first: restored 60.3, enhanced 51 points.'
+    """
+    values = sorted(dict(series).items(), key=lambda item: -item[1])
+    if not values:
+        return NOTHING
+    return f"Highest first: {', '.join(f'{name} {number(x)}' for name, x in values)} {unit}."
+
+
 def groups_in_words(values: pd.Series, groups: pd.Series, noun: str) -> str:
     """How many different `values` each group has, and which of them occur in two groups.
 
