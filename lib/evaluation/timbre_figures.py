@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from lib.evaluation import summary, timbre
 from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, styled
-from lib.figures.words import NOTHING, number
+from lib.figures.words import NOTHING
 from lib.metrics.colour import MIN_HZ
 
 MAX_CLASSES = 5  # small panels beside each other
@@ -61,16 +61,16 @@ def profile_in_words(table: pd.DataFrame) -> str:
 
     >>> columns = {"snr_db": 5.0, "hz": [200.0, 3000.0], "median": [-1.0, -4.0], "n_pairs": 9}
     >>> profile_in_words(pd.DataFrame(columns))
-    'Enhanced lacks most (median): 5 dB SNR -4 dB at 3,000 Hz.'
+    'Enhanced re clean is lowest, in the median: at 5 dB SNR -4.0 dB (3.0 kHz).'
     """
     parts = []
     for snr_db, rows in table.groupby("snr_db"):
         rows = rows[(rows.hz >= MIN_HZ) & (rows.n_pairs >= rows.n_pairs.max() / 2)]
         if len(rows):
             least = rows.loc[rows["median"].idxmin()]
-            level, hz = number(least["median"], "+"), number(least["hz"])
-            parts.append(f"{_snr_label(snr_db)} {level} dB at {hz} Hz")
-    return f"Enhanced lacks most (median): {'; '.join(parts)}." if parts else NOTHING
+            lowest = f"{least['median']:+.1f} dB ({least['hz'] / 1000:.1f} kHz)"
+            parts.append(f"at {_snr_label(snr_db)} {lowest}")
+    return f"Enhanced re clean is lowest, in the median: {'; '.join(parts)}." if parts else NOTHING
 
 
 def bands_in_words(table: pd.DataFrame, column: str) -> str:
@@ -84,7 +84,7 @@ def bands_in_words(table: pd.DataFrame, column: str) -> str:
 
     >>> rows = {"system": ["enhanced"] * 2 + ["restored"] * 2, "hz": [200.0, 3000.0] * 2}
     >>> bands_in_words(pd.DataFrame(rows | {"mean": [0.5, -3.0, 0.6, -1.0]}), "mean")
-    'Farthest from clean: enhanced -3 dB at 3,000 Hz, restored -1 dB at 3,000 Hz. Restored is ...
+    'Farthest from clean: enhanced -3.0 dB (3.0 kHz), restored -1.0 dB (3.0 kHz). Restored is ...
     """
     wide = table[table.hz >= MIN_HZ].pivot_table(column, "hz", "system", observed=True)
     if not {"enhanced", "restored"} <= set(wide):
@@ -92,7 +92,7 @@ def bands_in_words(table: pd.DataFrame, column: str) -> str:
     parts = []
     for system in ("enhanced", "restored"):
         hz = wide[system].abs().idxmax()
-        parts.append(f"{system} {number(wide[system][hz], '+')} dB at {number(hz)} Hz")
+        parts.append(f"{system} {wide[system][hz]:+.1f} dB ({hz / 1000:.1f} kHz)")
     n_nearer = int((wide.restored.abs() < wide.enhanced.abs()).sum())
     return (
         f"Farthest from clean: {', '.join(parts)}. Restored is nearer to clean in {n_nearer} of"

@@ -91,16 +91,30 @@ def curves_in_words(history: pd.DataFrame, columns: Mapping[str, str | Sequence[
     """
     parts, epochs = [], []
     for label, names in columns.items():
+        told = []
         for name in [names] if isinstance(names, str) else names:
             rows = history[history[name].notna()] if name in history else history[:0]
             if len(rows):
-                what = label if isinstance(names, str) else f"{label}: {_short_name(name)}"
-                first, last = rows[name].iloc[0], rows[name].iloc[-1]
-                parts.append(f"{what} {number(first)} to {number(last)}")
+                # What stands behind a colon explains a run; its letter is enough here.
+                what = "" if isinstance(names, str) else f"{_short_name(name).partition(': ')[0]} "
+                told.append(what + _ends(rows[name].iloc[0], rows[name].iloc[-1]))
                 epochs += [rows.epoch.min(), rows.epoch.max()]
+        if told:
+            parts.append(f"{label}{' ' if isinstance(names, str) else ': '}{', '.join(told)}")
     if not parts:
         return NOTHING
     return f"From epoch {min(epochs)} to {max(epochs)}: {'; '.join(parts)}."
+
+
+def _ends(first: float, last: float) -> str:
+    """
+    >>> _ends(5e-5, 0.2864), _ends(4.0, 3.5)
+    ('0 to 0.286', '4 to 3.5')
+    """
+    largest = max(abs(first), abs(last))
+    # Both in the digits of the larger one.
+    decimals = 2 - int(np.floor(np.log10(largest))) if largest else 0
+    return f"{number(round(first, decimals))} to {number(round(last, decimals))}"
 
 
 def _show_the_same_curves(panels: Sequence[Sequence[str]]) -> bool:

@@ -6,7 +6,6 @@ import numpy as np
 
 from lib.audio import stft
 from lib.figures.base import Figure, blank, styled
-from lib.figures.words import number
 
 MAX_HZ = 8000.0  # most of what a voice says lies below
 MAX_SECONDS = 4.0
@@ -81,23 +80,23 @@ def given_back_in_words(signals: Mapping[str, np.ndarray], sample_rate: int) -> 
 
     >>> clean = np.sin(2 * np.pi * 1500 * np.arange(48_000) / 48_000)
     >>> parts = {"noisy": clean, "enhanced": clean / 4, "restored": clean / 2, "clean": clean}
-    >>> given_back_in_words(parts, 48_000)[:73]
-    'In the dominant bins enhanced is -12 dB off clean on average, restored -6'
+    >>> given_back_in_words(parts, 48_000)[:80]
+    'In the dominant bins enhanced is -12.0 dB off clean on average, restored -6.0 dB'
     """
     _, voice, (taken, back) = _measure(signals, sample_rate)
     if not voice.any():
         return "Clean has no dominant bins here."
     enhanced, restored = taken[voice].mean(), (taken + back)[voice].mean()
     text = (
-        f"In the dominant bins enhanced is {number(enhanced, '+')} dB off clean on average,"
-        f" restored {number(restored, '+')} dB."
+        f"In the dominant bins enhanced is {enhanced:+.1f} dB off clean on average,"
+        f" restored {restored:+.1f} dB."
     )
     much = voice & (taken < -MUCH_DB)
     if much.any():
         share = 100 * np.count_nonzero(much) / np.count_nonzero(voice)
         text += (
-            f" {number(share)} % of them lost more than {MUCH_DB:g} dB; these got"
-            f" {number(back[much].mean(), '+')} dB back."
+            f" {share:.0f} % of them lost more than {MUCH_DB:g} dB; these got"
+            f" {back[much].mean():+.1f} dB back."
         )
     return text
 

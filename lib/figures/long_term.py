@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 
 from lib.audio import stft
 from lib.figures.base import COLOURS, Figure, blank, explain_empty, styled
-from lib.figures.words import number
+from lib.figures.words import NOTHING
 
 MIN_HZ = 50
-VOICE_HZ = 80  # the least that counts in words
+VOICE_HZ = 80  # no voice is lower
 BAND = 2 ** (-1 / 12), 2 ** (1 / 12)  # the edges of 1/6 octave, re its middle
 N_FREQUENCIES = 240
 MIN_POWER = 1e-16  # -160 dB: digital silence
@@ -84,8 +84,7 @@ def long_term_spectrum(
         differences = {
             name: level - levels["clean"] for name, level in levels.items() if name != "clean"
         }
-        edge_hz = bandwidth_hz or sample_rate / 2
-        heard = (frequencies >= VOICE_HZ) & (frequencies <= edge_hz)
+        heard = _heard(frequencies, levels["clean"], bandwidth_hz)
         _draw_differences(axes[1], frequencies, differences, heard)
     for ax in axes:
         ax.set_xlim(MIN_HZ, sample_rate / 2)
@@ -104,25 +103,36 @@ def long_term_in_words(
     sample_rate: int,
     bandwidth_hz: float | None = None,
 ) -> str:
-    """Where each spectrum is farthest from that of clean, up to the bandwidth: in a sentence.
+    """Where each spectrum is farthest from that of clean: in a sentence.
+
+    Frequencies count at which clean is within 40 dB of its loudest, from 80 Hz to the bandwidth:
+    elsewhere the distance is that to its noise floor.
 
     Args:
         signals, bandwidth_hz: as of `long_term_spectrum`, with clean.
 
     >>> noise = np.random.default_rng(0).standard_normal(48_000)
     >>> long_term_in_words({"restored": [noise / 2], "clean": [noise]}, 48_000)[:55]
-    'Farthest from clean, 80 Hz to 24 kHz: restored -6.02 dB'
+    'Farthest from clean, 0.1 to 22.7 kHz: restored -6.0 dB '
     """
     frequencies, levels = _levels(signals, sample_rate)
-    edge_hz = bandwidth_hz or sample_rate / 2
-    heard = (frequencies >= VOICE_HZ) & (frequencies <= edge_hz)
-    parts = []
-    for name in [name for name in levels if name != "clean" and heard.any()]:
+    if not {"clean"} < set(levels):
+        return NOTHING
+    heard = _heard(frequencies, levels["clean"], bandwidth_hz)
+    if not heard.any():
+        return NOTHING
+    khz, parts = frequencies[heard] / 1000, []
+    for name in [name for name in levels if name != "clean"]:
         gaps = (levels[name] - levels["clean"])[heard]
         i = np.argmax(np.abs(gaps))
-        parts.append(f"{name} {number(gaps[i], '+')} dB at {number(frequencies[heard][i])} Hz")
-    span = f"{VOICE_HZ} Hz to {number(edge_hz / 1000)} kHz"
-    return f"Farthest from clean, {span}: {'; '.join(parts) or 'nothing to compare'}."
+        parts.append(f"{name} {gaps[i]:+.1f} dB ({khz[i]:.1f} kHz)")
+    return f"Farthest from clean, {khz[0]:.1f} to {khz[-1]:.1f} kHz: {'; '.join(parts)}."
+
+
+def _heard(frequencies: np.ndarray, clean_db: np.ndarray, bandwidth_hz: float | None) -> np.ndarray:
+    """At which frequencies clean holds voice."""
+    inside = (frequencies >= VOICE_HZ) & (frequencies <= (bandwidth_hz or np.inf))
+    return inside & (clean_db >= clean_db.max() - stft.ACTIVE_DB)
 
 
 def _levels(
@@ -156,7 +166,7 @@ def _draw_levels(ax: Axes, frequencies: np.ndarray, levels: Mapping[str, np.ndar
 def _draw_differences(
     ax: Axes, frequencies: np.ndarray, differences: Mapping[str, np.ndarray], heard: np.ndarray
 ) -> None:
-    """The frequencies that are `heard` decide how far the axis reaches."""
+    """The axis reaches as far as the frequencies that are `heard` need."""
     for name, difference in differences.items():
         ax.semilogx(frequencies, difference, color=COLOURS.get(name))
     ax.axhline(0, color=COLOURS["clean"])

@@ -12,7 +12,6 @@ from matplotlib.image import AxesImage
 
 from lib.audio import stft
 from lib.figures.base import Figure, blank, explain_empty, styled
-from lib.figures.words import number
 
 MAX_SECONDS = 6.0
 MIN_DB, MAX_DB = -100, -30  # of the colours, the same in every figure
@@ -77,7 +76,7 @@ def spectrograms_in_words(
 
     >>> t = np.arange(48_000) / 48_000
     >>> spectrograms_in_words({"before": np.sin(2 * np.pi * 3000 * t)}, 48_000)
-    'before: -3.01 dBFS, 99 % of the power below 3.02 kHz.'
+    'before: -3.0 dBFS, 99 % of the power below 3.0 kHz.'
     """
     part = {name: signal[: round(max_seconds * sample_rate)] for name, signal in signals.items()}
     frequencies = np.arange(stft.N_FFT // 2 + 1) * sample_rate / stft.N_FFT
@@ -91,11 +90,11 @@ def spectrograms_in_words(
             for power in [stft.active_power(signal, clean)[0].sum(axis=0)]
         }
         others = [
-            f"{name} {', '.join(number(x, '+') for x in level - levels['clean'])} dB"
+            f"{name} {', '.join(f'{x:+.1f}' for x in level - levels['clean'])} dB"
             for name, level in levels.items()
             if name != "clean"
         ]
-        return f"Re clean below 1 kHz, to 4 kHz, above: {'; '.join(others)}."
+        return f"Power re clean below 1 kHz, at 1 to 4 kHz, and above: {'; '.join(others)}."
     return " ".join(_reach(name, x, frequencies) for name, x in part.items() if len(x))
 
 
@@ -105,8 +104,7 @@ def _reach(name: str, signal: np.ndarray, frequencies: np.ndarray) -> str:
     power = np.cumsum(stft.power_spectrogram(signal).sum(axis=1))
     edge_hz = frequencies[np.searchsorted(power, MOST * power[-1])]
     level_db = 10 * np.log10(np.mean(np.square(signal, dtype=np.float64)))
-    reach = f"99 % of the power below {number(edge_hz / 1000)} kHz"
-    return f"{name}: {number(level_db)} dBFS, {reach}."
+    return f"{name}: {level_db:.1f} dBFS, 99 % of the power below {edge_hz / 1000:.1f} kHz."
 
 
 def _draw(

@@ -73,7 +73,7 @@ def counts_in_words(series: Mapping[str, float], unit: str) -> str:
     """Which bar is the longest, and which the shortest.
 
     >>> counts_in_words({"WAV": 12, "FLAC": 3}, "files")
-    'WAV has most (12 of 15 files), FLAC fewest (3).'
+    'Most: WAV (12 of 15 files); fewest: FLAC (3).'
     """
     values = dict(series)
     if not values:
@@ -83,8 +83,8 @@ def counts_in_words(series: Mapping[str, float], unit: str) -> str:
     if len(values) == 1:
         return f"{most} has all {number(total)} {unit}."
     return (
-        f"{most} has most ({number(values[most])} of {number(total)} {unit}),"
-        f" {fewest} fewest ({number(values[fewest])})."
+        f"Most: {most} ({number(values[most])} of {number(total)} {unit});"
+        f" fewest: {fewest} ({number(values[fewest])})."
     )
 
 
@@ -121,15 +121,16 @@ def gains_in_words(before: pd.Series, after: pd.Series, name: str, unit: str) ->
     """In how many items a value rises from `before` to `after`, and by how much.
 
     >>> gains_in_words(pd.Series([1.0, 2.0, 3.0]), pd.Series([5.0, 4.0, 1.5]), "SI-SDR", "dB")
-    'SI-SDR rises in 2 of 3 items, by 2 dB in the median (-1.5 to +4 dB).'
+    'SI-SDR rises in 2 of 3 items, by 2 dB in the median; lowest gain -1.5 dB, highest +4 dB.'
     """
     gains = _finite(after - before)
     if not len(gains):
         return NOTHING
-    ends = f"{number(gains.min(), '+')} to {number(gains.max(), '+')} {unit}"
+    low, high = (number(gain, "+") for gain in (gains.min(), gains.max()))
     return (
         f"{name} rises in {np.count_nonzero(gains > 0):,} of {len(gains):,} items,"
-        f" by {number(np.median(gains))} {unit} in the median ({ends})."
+        f" by {number(np.median(gains))} {unit} in the median;"
+        f" lowest gain {low} {unit}, highest {high} {unit}."
     )
 
 
@@ -144,7 +145,7 @@ def scatter_in_words(x: Sequence[float], y: Sequence[float], band: float, unit: 
         return NOTHING
     return (
         f"{np.count_nonzero(off <= band):,} of {len(off):,} points are within ±{band:g} {unit} of"
-        f" the line, the farthest is {number(off.max())} {unit} off."
+        f" the line, the farthest is {number(round(off.max(), 3))} {unit} off."
     )
 
 

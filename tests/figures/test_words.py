@@ -22,6 +22,7 @@ SAID_OF_NOTHING = {
     "gains": lambda: words.gains_in_words(NONE, NONE + 1, "SI-SDR", "dB"),
     "scatter": lambda: words.scatter_in_words([np.nan], [1.0], 0.5, "dB"),
     "lines": lambda: words.lines_in_words(pd.DataFrame({"n": NONE}), "n", {"n": "n"}, "n"),
+    "long-term spectrum": lambda: long_term_in_words({"noisy": [], "clean": []}, RATE),
     "curves": lambda: curves_in_words(pd.DataFrame({"epoch": [1]}), {"mel": "train/mel"}),
 }
 
@@ -38,7 +39,7 @@ def test_values_that_are_no_number_do_not_count():
     said = words.gains_in_words(
         pd.Series([0.0, np.inf, 1.0]), pd.Series([-1.0, 2.0, 3.0]), "x", "s"
     )
-    assert said.startswith("x rises in 1 of 2 items, by 0.5 s in the median (-1 to +2 s)")
+    assert said.startswith("x rises in 1 of 2 items, by 0.5 s in the median; lowest gain -1 s,")
 
 
 def test_a_noise_in_two_splits_is_named():
@@ -62,6 +63,13 @@ def test_curves_are_told_from_their_first_value_to_their_last():
     assert said == "From epoch 0 to 2: mel (dB) 4 to 3; rates: lr 0.0001 to 0.0001."
 
 
+def test_runs_are_told_by_their_letters_and_small_beginnings_in_the_digits_of_the_end():
+    columns = {"valid/sd/A: lr=1": [5e-5, 0.286], "valid/sd/B: lr=2": [0.0, -0.11]}
+    history = pd.DataFrame({"epoch": [0, 1]} | columns)
+    said = curves_in_words(history, {"selection (SD)": list(columns)})
+    assert said == "From epoch 0 to 1: selection (SD): A 0 to 0.286, B 0 to -0.11."
+
+
 def test_an_interval_decides_and_a_score_without_items_is_left_out():
     columns = {"difference": [0.2, 0.2, np.nan], "low": [0.1, 0.1, np.nan], "high": [0.3, 0.3, 1]}
     table = pd.DataFrame(columns, index=["distillmos", "lsd_db", "pesq"])
@@ -73,14 +81,13 @@ def test_half_the_amplitude_is_6_db_off_clean_in_every_range_and_figure():
     clean = np.random.default_rng(0).standard_normal(RATE) / 10
     signals = {"noisy": clean, "enhanced": clean / 4, "restored": clean / 2, "clean": clean}
     said = spectrograms_in_words(signals, RATE, bandwidth_hz=10_000.0)
-    assert said.split("; ")[-1] == "restored -6.02, -6.02, -6.02 dB."
-    assert "restored -6.02 dB at " in long_term_in_words(
+    assert said.split("; ")[-1] == "restored -6.0, -6.0, -6.0 dB."
+    assert "restored -6.0 dB (" in long_term_in_words(
         {name: [x] for name, x in signals.items()}, RATE
     )
     said = given_back_in_words(signals, RATE)
-    assert "enhanced is -12 dB off clean on average, restored -6.02 dB" in said
-    # A few bins fall below the floor of -80 dB, so that they change by less.
-    assert said.endswith("100 % of them lost more than 6 dB; these got +6.01 dB back.")
+    assert "enhanced is -12.0 dB off clean on average, restored -6.0 dB" in said
+    assert said.endswith("100 % of them lost more than 6 dB; these got +6.0 dB back.")
 
 
 @pytest.mark.filterwarnings("error")
