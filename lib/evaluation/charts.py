@@ -46,8 +46,6 @@ def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float
         reach = 1.15 * max(abs(low), abs(high), 1e-9)
         # The axis of a metric that is better when lower runs from right to left.
         ax.set_xlim(-sign * reach, sign * reach)
-    else:
-        ax.set_xticks([])
     # Numbers beside the bar: each row has a scale of its own.
     mean_text, low_text, high_text = (labels.number(x, metric, "+") for x in (mean, low, high))
     text = f"{mean_text} {unit}\n[{low_text}, {high_text}]"
@@ -58,6 +56,10 @@ def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float
     ax.tick_params(axis="x", labelsize=9, pad=1)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.spines[["left", "bottom"]].set_visible(False)
+    if not np.isfinite([mean, low, high]).all():
+        # Nothing is drawn, so no number belongs to the axis.
+        ax.set_xlim(-1, 1)
+        ax.set_xticks([])
 
 
 @styled
@@ -129,6 +131,8 @@ def _draw_distribution(ax: Axes, metric: str, differences: np.ndarray) -> None:
         text += f"\n{100 * n_equal / len(differences):.0f} % equal"
     ax.text(0.98, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    # More numbers would touch each other.
+    ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set_ylim(0, 1.25 * max(*counts, n_equal))
 
 

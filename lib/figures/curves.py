@@ -144,8 +144,8 @@ def _draw(
         finite = np.isfinite(values)
         turn, place = divmod(i, len(CURVE_COLOURS))
         look = {"color": CURVE_COLOURS[place], "linewidth": width, "markersize": 2 * width}
-        # A colour that comes again is dashed.
-        form = "o--" if turn else "o-"
+        # A colour that comes again is dashed, with squares.
+        form = "s--" if turn else "o-"
         ax.plot(epochs[finite], values[finite], form, label=_short_name(name), **look)
     shown = history[drawn].to_numpy(float)
     if not shown.size:
@@ -174,10 +174,10 @@ def _add_shared_legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 def _short_name(column: str) -> str:
     """
-    >>> _short_name("train/grad_norm_generator"), _short_name("valid/lsd_db")
-    ('generator', 'lsd_db')
+    >>> _short_name("train/grad_norm_generator"), _short_name("valid/gain_visqol")
+    ('generator', 'visqol')
     """
-    return column.rpartition("/")[2].removeprefix("grad_norm_")
+    return column.rpartition("/")[2].removeprefix("grad_norm_").removeprefix("gain_")
 
 
 def _label_lowest(axes: Sequence[Axes], xlabel: str) -> None:
