@@ -55,14 +55,14 @@ def histograms_in_words(columns: Mapping[str, Sequence[float]]) -> str:
 
 
 def least_in_words(columns: Mapping[str, Sequence[float]], limit: float) -> str:
-    """How many values of each column reach `limit`, and the lowest.
+    """How many values of each column reach `limit`, the lowest and the highest.
 
     >>> least_in_words({"confidence": [1.5, 4.0, 9.0]}, 2.5)
-    'At 2.5 or more: confidence, 2 of 3 (lowest 1.5).'
+    'At 2.5 or more: confidence, 2 of 3 (1.5 to 9).'
     """
     parts = [
         f"{label}, {np.count_nonzero(values >= limit):,} of {len(values):,}"
-        f" (lowest {number(values.min())})"
+        f" ({number(values.min())} to {number(values.max())})"
         for label, values in ((label, _finite(values)) for label, values in columns.items())
         if len(values)
     ]
