@@ -125,7 +125,7 @@ def long_term_in_words(
     for name in [name for name in levels if name != "clean"]:
         gaps = (levels[name] - levels["clean"])[heard]
         i = np.argmax(np.abs(gaps))
-        parts.append(f"{name} {gaps[i]:+.1f} dB ({khz[i]:.1f} kHz)")
+        parts.append(f"{name} {gaps[i]:+.1f} dB ({1000 * khz[i]:,.0f} Hz)")
     return f"Farthest from clean, {khz[0]:.1f} to {khz[-1]:.1f} kHz: {'; '.join(parts)}."
 
 

@@ -164,6 +164,9 @@ def lines_in_words(table: pd.DataFrame, x: str, columns: Mapping[str, str], xlab
         rows = table[np.isfinite(table[column].to_numpy(float))]
         if len(rows):
             low, high = rows.loc[rows[column].idxmin()], rows.loc[rows[column].idxmax()]
+            if low[column] == high[column]:
+                parts.append(f"{name} {number(low[column])} everywhere")
+                continue
             parts.append(
                 f"{name} from {number(low[column])} (at {number(low[x])})"
                 f" to {number(high[column])} (at {number(high[x])})"

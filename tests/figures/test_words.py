@@ -55,6 +55,10 @@ def test_one_bar_has_all_and_a_line_says_where_it_ends():
     table = pd.DataFrame({"minutes": [1.0, 20.0], "peak_mb": [300.0, 301.0]})
     said = words.lines_in_words(table, "minutes", {"peak_mb": "memory (MB)"}, "minutes")
     assert said == "Over minutes: memory (MB) from 300 (at 1) to 301 (at 20)."
+    said = words.lines_in_words(
+        table.assign(read=0.0), "minutes", {"read": "read (MB/s)"}, "minutes"
+    )
+    assert said == "Over minutes: read (MB/s) 0 everywhere."
 
 
 def test_curves_are_told_from_their_first_value_to_their_last():
