@@ -1,6 +1,7 @@
 """The repository in order: one direction of imports, clean notebooks, a plain top level."""
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -137,6 +138,20 @@ def test_the_hooks_find_nothing_to_change(command):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(NOTEBOOKS))
+def test_each_figure_has_a_sentence_before_it_and_one_of_this_run_after_it(name):
+    cells = json.loads((lib.REPO / "notebooks" / name).read_text())["cells"]
+    before = ""
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            # Without the heading, which is no sentence.
+            before = re.sub(r"^#+ .*$", "", source, flags=re.MULTILINE).strip()
+        for after in source.split("run.figure(")[1:]:
+            assert before, f"no sentence before: {after}"
+            assert re.search(r"^ *print\(.*(_in_words|loud_pauses)\(", after, re.M), after
 
 
 def test_no_audio_is_tracked():

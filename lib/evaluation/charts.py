@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.evaluation import summary
 from lib.figures.base import COLOURS, Figure, blank, explain_empty, grid, styled
-from lib.figures.forest import BETTER, WORSE, side_colour
+from lib.figures.forest import BETTER, UNDECIDED, WORSE, side_colour
 from lib.metrics import labels, registry, stats
 
 N_BINS = 30  # of a histogram; an even number makes zero an edge
@@ -51,15 +51,22 @@ def _draw_difference(ax: Axes, metric: str, mean: float, low: float, high: float
     text = f"{mean_text} {unit}\n[{low_text}, {high_text}]"
     ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", color=colour)
     ax.set_yticks([0], [label])
+    ax.set_ylim(-1, 1)
     ax.tick_params(left=False, labelsize=12)
     ax.tick_params(axis="x", labelsize=9, pad=1)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.spines[["left", "bottom"]].set_visible(False)
+    if not np.isfinite([mean, low, high]).all():
+        # Nothing is drawn, so no number belongs to the axis.
+        ax.set_xlim(-1, 1)
+        ax.set_xticks([])
 
 
 @styled
 def distributions(scores: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     """Histograms of the paired differences of each score; gains are blue, losses orange.
+
+    Items that did not change are a grey bar, as they are common where a score counts.
 
     Args:
         scores: a score table (see `lib.evaluation.summary`) with the columns `metrics`.
@@ -78,6 +85,24 @@ def distributions(scores: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     return figure
 
 
+def distributions_in_words(table: pd.DataFrame) -> str:
+    """The shares of items that each score's restored made better and worse: in a sentence.
+
+    Args:
+        table: as from `summary.summary`, the rows that are drawn.
+
+    >>> columns = {"better": [0.7], "worse": [0.25], "n_items": [20]}
+    >>> distributions_in_words(pd.DataFrame(columns, index=["distillmos"]))
+    'Items that got better, and worse: DistillMOS 70 %, 25 %.'
+    """
+    parts = [
+        f"{labels.LABELS[metric].name} {100 * row['better']:.0f} %, {100 * row['worse']:.0f} %"
+        for metric, row in table.iterrows()
+        if row["n_items"]
+    ]
+    return f"Items that got better, and worse: {'; '.join(parts) or 'no scores'}."
+
+
 def _draw_distribution(ax: Axes, metric: str, differences: np.ndarray) -> None:
     ax.set_title(labels.label(metric), loc="left")
     if not len(differences):
@@ -86,17 +111,25 @@ def _draw_distribution(ax: Axes, metric: str, differences: np.ndarray) -> None:
     # Single items far out are drawn in the last bar, so that the others are not squeezed.
     reach = max(np.abs(np.quantile(differences, [0.01, 0.99]))) or 1.0
     edges = np.linspace(-reach, reach, N_BINS + 1)
-    counts, _ = np.histogram(differences.clip(-reach, reach), edges)
+    edges[N_BINS // 2] = 0.0  # not 1e-17
+    changed = differences[differences != 0]
+    counts, _ = np.histogram(changed.clip(-reach, reach), edges)
     gains = np.sign(registry.SIGN[metric] * (edges[:-1] + edges[1:])) > 0
     colours = np.where(gains, BETTER, WORSE)
     ax.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)
+    n_equal = len(differences) - len(changed)
+    ax.bar(0, n_equal, edges[-1] - edges[-2], color=UNDECIDED)
     ax.axvline(differences.mean(), color="black", linewidth=1.5)
     worse = np.mean(registry.SIGN[metric] * differences < 0)
     digits = labels.LABELS.get(metric, labels.Label(metric)).decimals
     text = f"mean {differences.mean():+.{digits}f}\n{100 * worse:.0f} % worse"
+    if n_equal:
+        text += f"\n{100 * n_equal / len(differences):.0f} % equal"
     ax.text(0.98, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    ax.set_ylim(0, 1.25 * max(counts))
+    # More numbers would touch each other.
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_ylim(0, 1.25 * max(*counts, n_equal))
 
 
 @styled
@@ -144,3 +177,32 @@ def scores_by(scores: pd.DataFrame, metric: str, by: str = "snr_db") -> Figure:
     ax.set_ylabel(labels.label(metric))
     ax.set_xlabel({"snr_db": "SNR (dB)"}.get(by, by))
     return figure
+
+
+def scores_by_in_words(scores: pd.DataFrame, metric: str, by: str = "snr_db") -> str:
+    """In which class restored is farthest above, and farthest below, enhanced: in a sentence.
+
+    Args:
+        scores, metric, by: as of `scores_by`.
+
+    >>> columns = {"item_id": ["a", "a", "b", "b"], "system": ["enhanced", "restored"] * 2}
+    >>> scores = pd.DataFrame(columns | {"snr_db": [0, 0, 5, 5], "lsd_db": [4.0, 3.0, 2.0, 2.5]})
+    >>> scores_by_in_words(scores, "lsd_db")
+    'LSD (dB), restored - enhanced: best at SNR 0 dB (-1.00), worst at SNR 5 dB (+0.50).'
+    """
+    pairs = summary.paired(scores, metric)
+    if pairs.empty:
+        return "There is nothing to see: no scores."
+    # The classes of the figure, which leaves out clean and missing scores, too.
+    shown = np.isfinite(scores[metric].to_numpy(float)) & (scores["system"] != "clean")
+    classes, names = summary.value_classes(scores[shown][by])
+    of_item = classes.groupby(scores["item_id"]).first()
+    means = (pairs.restored - pairs.enhanced).groupby(of_item).mean()
+    # Best first, whichever side is better.
+    means = means.iloc[np.argsort(-registry.SIGN[metric] * means.to_numpy(), kind="stable")]
+    what = {"snr_db": "SNR {} dB"}.get(by, f"{by} {{}}")
+    best, worst = (
+        f"at {what.format(names[int(i)])} ({labels.number(means.loc[i], metric, '+')})"
+        for i in means.index[[0, -1]]
+    )
+    return f"{labels.label(metric)}, restored - enhanced: best {best}, worst {worst}."

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 
 from lib.evaluation import summary, timbre
 from lib.figures.base import COLOURS, CYCLE, Figure, blank, explain_empty, styled
+from lib.figures.words import NOTHING
+from lib.metrics.colour import MIN_HZ
 
 MAX_CLASSES = 5  # small panels beside each other
 WIDE_TICKS = (100, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
@@ -50,6 +52,52 @@ def profile_figure(table: pd.DataFrame, title: str = "") -> Figure:
     figure.supxlabel("frequency (Hz), ERB scale", fontsize=13)
     figure.suptitle(title)
     return figure
+
+
+def profile_in_words(table: pd.DataFrame) -> str:
+    """What is taken most at each SNR: `profile_figure` in a sentence.
+
+    Bands below 80 Hz are left out, which hold no voice, and those of less than half of the pairs.
+
+    >>> columns = {"snr_db": 5.0, "hz": [200.0, 3000.0], "median": [-1.0, -4.0], "n_pairs": 9}
+    >>> profile_in_words(pd.DataFrame(columns))
+    'Enhanced re clean is lowest, in the median: at 5 dB SNR -4.0 dB (3.0 kHz).'
+    """
+    parts = []
+    for snr_db, rows in table.groupby("snr_db"):
+        rows = rows[(rows.hz >= MIN_HZ) & (rows.n_pairs >= rows.n_pairs.max() / 2)]
+        if len(rows):
+            least = rows.loc[rows["median"].idxmin()]
+            lowest = f"{least['median']:+.1f} dB ({least['hz'] / 1000:.1f} kHz)"
+            parts.append(f"at {_snr_label(snr_db)} {lowest}")
+    return f"Enhanced re clean is lowest, in the median: {'; '.join(parts)}." if parts else NOTHING
+
+
+def bands_in_words(table: pd.DataFrame, column: str) -> str:
+    """Which band is farthest from clean: `colour_figure` and `before_and_after` in a sentence.
+
+    And in how many bands restored is nearer to clean than enhanced.
+
+    Args:
+        table: a row for each system and band: columns `system hz` and the one in dB.
+        column: `mean` of `timbre.band_intervals`, `median` of `timbre.profile`.
+
+    >>> rows = {"system": ["enhanced"] * 2 + ["restored"] * 2, "hz": [200.0, 3000.0] * 2}
+    >>> bands_in_words(pd.DataFrame(rows | {"mean": [0.5, -3.0, 0.6, -1.0]}), "mean")
+    'Farthest from clean: enhanced -3.0 dB (3.0 kHz), restored -1.0 dB (3.0 kHz). Restored is ...
+    """
+    wide = table[table.hz >= MIN_HZ].pivot_table(column, "hz", "system", observed=True)
+    if not {"enhanced", "restored"} <= set(wide):
+        return NOTHING
+    parts = []
+    for system in ("enhanced", "restored"):
+        hz = wide[system].abs().idxmax()
+        parts.append(f"{system} {wide[system][hz]:+.1f} dB ({hz / 1000:.1f} kHz)")
+    n_nearer = int((wide.restored.abs() < wide.enhanced.abs()).sum())
+    return (
+        f"Farthest from clean: {', '.join(parts)}. Restored is nearer to clean in {n_nearer} of"
+        f" {len(wide)} bands."
+    )
 
 
 @styled

@@ -1,6 +1,5 @@
 """Curves of a training over its epochs."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,9 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lib.figures.base import COLOURS, CYCLE, Figure, explain_empty, grid, styled
+from lib.figures.words import NOTHING, number
 
 CURVE_COLOURS = (*CYCLE, COLOURS["clean"])
 MAX_LINEAR_RATIO = 50  # of the largest to the smallest value; beyond it the axis is logarithmic
+SCORES = "valid/"  # of their names; they may pass zero, so their axes are linear
+# Of the loss terms; `complex` and `features` have none.
+UNITS = dict.fromkeys(
+    "spectral mel over_attenuation dominant overshoot bands bins contrast".split(), "dB"
+) | {"l1": "re full scale", "pesq": "MOS", "dnsmos": "MOS"}
 # Line widths from the first curve to the last, where one may hide another.
 BROADEST, NARROWEST, USUAL = 4.5, 1.5, 2.0
 
@@ -68,6 +73,50 @@ def curves(
     return figure
 
 
+def loss_label(term: str) -> str:
+    """The name of a loss term with its unit.
+
+    >>> loss_label("mel"), loss_label("complex")
+    ('mel (dB)', 'complex')
+    """
+    return f"{term} ({UNITS[term]})" if term in UNITS else term
+
+
+def curves_in_words(history: pd.DataFrame, columns: Mapping[str, str | Sequence[str]]) -> str:
+    """Where each curve begins and ends: what `curves` shows, in a sentence.
+
+    >>> history = pd.DataFrame({"epoch": [1, 2], "train/mel": [4.0, 3.5]})
+    >>> curves_in_words(history, {"mel (dB)": "train/mel", "never": "train/none"})
+    'From epoch 1 to 2: mel (dB) 4 to 3.5.'
+    """
+    parts, epochs = [], []
+    for label, names in columns.items():
+        told = []
+        for name in [names] if isinstance(names, str) else names:
+            rows = history[history[name].notna()] if name in history else history[:0]
+            if len(rows):
+                # What stands behind a colon explains a run; its letter is enough here.
+                what = "" if isinstance(names, str) else f"{_short_name(name).partition(': ')[0]} "
+                told.append(what + _ends(rows[name].iloc[0], rows[name].iloc[-1]))
+                epochs += [rows.epoch.min(), rows.epoch.max()]
+        if told:
+            parts.append(f"{label}{' ' if isinstance(names, str) else ': '}{', '.join(told)}")
+    if not parts:
+        return NOTHING
+    return f"From epoch {min(epochs)} to {max(epochs)}: {'; '.join(parts)}."
+
+
+def _ends(first: float, last: float) -> str:
+    """
+    >>> _ends(5e-5, 0.2864), _ends(4.0, 3.5)
+    ('0 to 0.286', '4 to 3.5')
+    """
+    largest = max(abs(first), abs(last))
+    # Both in the digits of the larger one.
+    decimals = 2 - int(np.floor(np.log10(largest))) if largest else 0
+    return f"{number(round(first, decimals))} to {number(round(last, decimals))}"
+
+
 def _show_the_same_curves(panels: Sequence[Sequence[str]]) -> bool:
     """Whether there are several panels of the same several curves."""
     # Without the part before the slash, which is the panel's own.
@@ -86,22 +135,29 @@ def _draw(
     """The curves `drawn`; a curve has the colour and width of its place in `names`."""
     n = len(names)
     widths = np.linspace(BROADEST, NARROWEST, n) if has_shared_legend else np.full(n, USUAL)
-    for name, colour, width in zip(names, itertools.cycle(CURVE_COLOURS), widths, strict=False):
+    for i, (name, width) in enumerate(zip(names, widths, strict=True)):
         # Skipped here and not left out before, so that the others keep their colours.
         if name not in drawn:
             continue
         values = history[name].to_numpy(float)
         # Epochs without a value are left out, so that the line joins their neighbours.
         finite = np.isfinite(values)
-        look = {"color": colour, "linewidth": width, "markersize": 2 * width}
-        ax.plot(epochs[finite], values[finite], "o-", label=_short_name(name), **look)
+        turn, place = divmod(i, len(CURVE_COLOURS))
+        look = {"color": CURVE_COLOURS[place], "linewidth": width, "markersize": 2 * width}
+        # A colour that comes again is dashed, with squares.
+        form = "s--" if turn else "o-"
+        ax.plot(epochs[finite], values[finite], form, label=_short_name(name), **look)
     shown = history[drawn].to_numpy(float)
     if not shown.size:
         return
     low, high = np.nanmin(shown), np.nanmax(shown)
+    are_scores = all(name.startswith(SCORES) for name in drawn)
     # A logarithmic axis has no place for zero.
-    if low > 0 and high > MAX_LINEAR_RATIO * low:
+    if low > 0 and high > MAX_LINEAR_RATIO * low and not are_scores:
         ax.set_yscale("log")
+    elif low == high == 0:
+        # A count that stays at zero would stand on an axis of hundredths.
+        ax.set_ylim(-0.05, 1)
 
 
 def _add_shared_legend(figure: Figure, axes: Sequence[Axes]) -> None:
@@ -118,10 +174,10 @@ def _add_shared_legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 def _short_name(column: str) -> str:
     """
-    >>> _short_name("train/grad_norm_generator"), _short_name("valid/lsd_db")
-    ('generator', 'lsd_db')
+    >>> _short_name("train/grad_norm_generator"), _short_name("valid/gain_visqol")
+    ('generator', 'visqol')
     """
-    return column.rpartition("/")[2].removeprefix("grad_norm_")
+    return column.rpartition("/")[2].removeprefix("grad_norm_").removeprefix("gain_")
 
 
 def _label_lowest(axes: Sequence[Axes], xlabel: str) -> None:

@@ -55,6 +55,27 @@ def forest(table: pd.DataFrame, title: str = "", first: str = "enhanced") -> Fig
     return figure
 
 
+def forest_in_words(table: pd.DataFrame) -> str:
+    """Which scores surely differ, since their interval leaves out 0: the figure in a sentence.
+
+    Args:
+        table: as of `forest`.
+
+    >>> columns = {"difference": [0.1, 0.2], "low": [0.05, -0.1], "high": [0.15, 0.5]}
+    >>> forest_in_words(pd.DataFrame(columns, index=["distillmos", "lsd_db"]))
+    'Surely better: DistillMOS +0.10. Surely worse: none. Undecided: LSD +0.20 dB.'
+    """
+    named = {"Surely better": BETTER, "Surely worse": WORSE, "Undecided": UNDECIDED}
+    found = {colour: [] for colour in named.values()}
+    for metric, row in table.iterrows():
+        # A score that no item has is not drawn either.
+        if np.isfinite([row["difference"], row["low"], row["high"]]).all():
+            sign, label = registry.SIGN[metric], labels.LABELS[metric]
+            text = f"{label.name} {labels.number(row['difference'], metric, '+')} {label.unit}"
+            found[side_colour(sign * row["low"], sign * row["high"])].append(text.strip())
+    return " ".join(f"{name}: {', '.join(found[x]) or 'none'}." for name, x in named.items())
+
+
 def side_colour(low: float, high: float) -> str:
     """The colour of an interval whose sign says that more is better.
 

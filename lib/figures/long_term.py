@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 
 from lib.audio import stft
 from lib.figures.base import COLOURS, Figure, blank, explain_empty, styled
+from lib.figures.words import NOTHING
 
 MIN_HZ = 50
+VOICE_HZ = 80  # no voice is lower
 BAND = 2 ** (-1 / 12), 2 ** (1 / 12)  # the edges of 1/6 octave, re its middle
 N_FREQUENCIES = 240
 MIN_POWER = 1e-16  # -160 dB: digital silence
@@ -75,22 +77,15 @@ def long_term_spectrum(
         signals: name -> signals `[T]`; the i-th of each name belong together.
         bandwidth_hz: upper edge of what the recordings hold, drawn as a dashed line.
     """
-    clean = signals.get("clean")
-    figure, axes = blank(2 if clean else 1, 1, height=6.6, sharex=True)
-    # The highest band ends at the Nyquist frequency.
-    frequencies = np.geomspace(MIN_HZ, sample_rate / 2 * BAND[0], N_FREQUENCIES)
-    # Clean, where it is given, decides for all signals which frames are active.
-    levels = {
-        name: long_term_level_db(recordings, clean or recordings, frequencies, sample_rate)
-        for name, recordings in signals.items()
-        if len(recordings)
-    }
+    frequencies, levels = _levels(signals, sample_rate)
+    figure, axes = blank(2 if "clean" in levels else 1, 1, height=6.6, sharex=True)
     _draw_levels(axes[0], frequencies, levels)
-    if clean:
+    if "clean" in levels:
         differences = {
             name: level - levels["clean"] for name, level in levels.items() if name != "clean"
         }
-        _draw_differences(axes[1], frequencies, differences)
+        heard = _heard(frequencies, levels["clean"], bandwidth_hz)
+        _draw_differences(axes[1], frequencies, differences, heard)
     for ax in axes:
         ax.set_xlim(MIN_HZ, sample_rate / 2)
         ax.grid(visible=True, which="both", alpha=0.15)
@@ -103,8 +98,60 @@ def long_term_spectrum(
     return figure
 
 
+def long_term_in_words(
+    signals: Mapping[str, Sequence[np.ndarray]],
+    sample_rate: int,
+    bandwidth_hz: float | None = None,
+) -> str:
+    """Where each spectrum is farthest from that of clean: in a sentence.
+
+    Frequencies count at which clean is within 40 dB of its loudest, from 80 Hz to the bandwidth:
+    elsewhere the distance is that to its noise floor.
+
+    Args:
+        signals, bandwidth_hz: as of `long_term_spectrum`, with clean.
+
+    >>> noise = np.random.default_rng(0).standard_normal(48_000)
+    >>> long_term_in_words({"restored": [noise / 2], "clean": [noise]}, 48_000)[:55]
+    'Farthest from clean, 0.1 to 22.7 kHz: restored -6.0 dB '
+    """
+    frequencies, levels = _levels(signals, sample_rate)
+    if not {"clean"} < set(levels):
+        return NOTHING
+    heard = _heard(frequencies, levels["clean"], bandwidth_hz)
+    if not heard.any():
+        return NOTHING
+    khz, parts = frequencies[heard] / 1000, []
+    for name in [name for name in levels if name != "clean"]:
+        gaps = (levels[name] - levels["clean"])[heard]
+        i = np.argmax(np.abs(gaps))
+        parts.append(f"{name} {gaps[i]:+.1f} dB ({1000 * khz[i]:,.0f} Hz)")
+    return f"Farthest from clean, {khz[0]:.1f} to {khz[-1]:.1f} kHz: {'; '.join(parts)}."
+
+
+def _heard(frequencies: np.ndarray, clean_db: np.ndarray, bandwidth_hz: float | None) -> np.ndarray:
+    """At which frequencies clean holds voice."""
+    inside = (frequencies >= VOICE_HZ) & (frequencies <= (bandwidth_hz or np.inf))
+    return inside & (clean_db >= clean_db.max() - stft.ACTIVE_DB)
+
+
+def _levels(
+    signals: Mapping[str, Sequence[np.ndarray]], sample_rate: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    # The highest band ends at the Nyquist frequency.
+    frequencies = np.geomspace(MIN_HZ, sample_rate / 2 * BAND[0], N_FREQUENCIES)
+    # Clean, where it is given, decides for all signals which frames are active.
+    clean = signals.get("clean")
+    levels = {
+        name: long_term_level_db(recordings, clean or recordings, frequencies, sample_rate)
+        for name, recordings in signals.items()
+        if len(recordings)
+    }
+    return frequencies, levels
+
+
 def _draw_levels(ax: Axes, frequencies: np.ndarray, levels: Mapping[str, np.ndarray]) -> None:
-    ax.set_ylabel("level (dB)")
+    ax.set_ylabel("level\n(dB re full-scale sine)")
     if not levels:
         explain_empty(ax, "no signals")
         return
@@ -117,13 +164,18 @@ def _draw_levels(ax: Axes, frequencies: np.ndarray, levels: Mapping[str, np.ndar
 
 
 def _draw_differences(
-    ax: Axes, frequencies: np.ndarray, differences: Mapping[str, np.ndarray]
+    ax: Axes, frequencies: np.ndarray, differences: Mapping[str, np.ndarray], heard: np.ndarray
 ) -> None:
+    """The axis reaches as far as the frequencies that are `heard` need."""
     for name, difference in differences.items():
         ax.semilogx(frequencies, difference, color=COLOURS.get(name))
     ax.axhline(0, color=COLOURS["clean"])
     # Noisy may leave the panel, so that the others can be told apart.
-    peaks = [1.1 * np.abs(gap).max() for name, gap in differences.items() if name != "noisy"]
+    peaks = [
+        1.1 * np.abs(gap[heard]).max(initial=0)
+        for name, gap in differences.items()
+        if name != "noisy"
+    ]
     reach = min(max([MIN_REACH_DB, *peaks]), MAX_REACH_DB)
     ax.set_ylim(-reach, reach)
     ax.set_ylabel("minus clean (dB)")

@@ -25,7 +25,7 @@ def histogram(
     """How `values` are spread.
 
     Args:
-        marks: name -> value, drawn as vertical lines, such as the gates of a check.
+        marks: name with unit -> value, vertical lines, such as the gates of a check.
     """
     figure, axes = blank(1, 1, height=4.5)
     ax = axes[0]
@@ -33,7 +33,7 @@ def histogram(
     # All marks have one colour, so their lines must differ.
     line_styles = itertools.cycle(("--", ":", "-."))
     for (name, value), style in zip((marks or {}).items(), line_styles, strict=False):
-        ax.axvline(value, color=COLOURS["enhanced"], linestyle=style, label=f"{name} ({value:g})")
+        ax.axvline(value, color=COLOURS["enhanced"], linestyle=style, label=f"{name}: {value:g}")
     if marks:
         # Above the axes, where it hides no bar.
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
@@ -92,6 +92,8 @@ def counts(series: Mapping[str, int], xlabel: str, title: str = "") -> Figure:
     ax = axes[0]
     if names:
         ax.bar_label(ax.barh(names, numbers, color=CYCLE[0], height=0.7), padding=4)
+        # A single bar would fill the figure.
+        ax.set_ylim(min(-0.5, len(names) / 2 - 1.5), max(len(names) - 0.5, len(names) / 2 + 0.5))
         _list_from_the_top(ax)
         ax.tick_params(left=False)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -15,6 +15,8 @@ from lib.figures.base import Figure, blank, explain_empty, styled
 
 MAX_SECONDS = 6.0
 MIN_DB, MAX_DB = -100, -30  # of the colours, the same in every figure
+EDGES_HZ = (1000, 4000)  # between the ranges that are compared in words
+MOST = 0.99  # of the power
 
 
 @styled
@@ -76,6 +78,54 @@ def show(
 
 def _levels(signal: np.ndarray, sample_rate: int, max_seconds: float) -> np.ndarray:
     return stft.spectrogram_db(np.asarray(signal)[: round(max_seconds * sample_rate)])
+
+
+def spectrograms_in_words(
+    signals: Mapping[str, np.ndarray],
+    sample_rate: int,
+    bandwidth_hz: float | None = None,
+    max_seconds: float = MAX_SECONDS,
+) -> str:
+    """How far each signal is from clean, or how high it reaches: the figure in a sentence.
+
+    Beside clean: the power below 1 kHz, up to 4 kHz, and from there to the bandwidth, in the frames
+    in which clean is active. Without clean: its level, and below which frequency 99 % of the power
+    lie.
+
+    Args:
+        signals, bandwidth_hz, max_seconds: as of `spectrograms`.
+
+    >>> t = np.arange(48_000) / 48_000
+    >>> spectrograms_in_words({"before": np.sin(2 * np.pi * 3000 * t)}, 48_000)
+    'before: -3.0 dBFS, 99 % of the power below 3.0 kHz.'
+    """
+    part = {name: signal[: round(max_seconds * sample_rate)] for name, signal in signals.items()}
+    frequencies = np.arange(stft.N_FFT // 2 + 1) * sample_rate / stft.N_FFT
+    clean = part.get("clean")
+    if clean is not None and np.any(clean):
+        edges = [-1.0, *EDGES_HZ, max(bandwidth_hz or sample_rate / 2, EDGES_HZ[-1] + 1.0)]
+        ranges = np.digitize(frequencies, edges, right=True)
+        levels = {
+            name: 10 * np.log10([power[ranges == i].sum() + 1e-12 for i in (1, 2, 3)])
+            for name, signal in part.items()
+            for power in [stft.active_power(signal, clean)[0].sum(axis=0)]
+        }
+        others = [
+            f"{name} {', '.join(f'{x:+.1f}' for x in level - levels['clean'])} dB"
+            for name, level in levels.items()
+            if name != "clean"
+        ]
+        return f"Power re clean below 1 kHz, at 1 to 4 kHz, and above: {'; '.join(others)}."
+    return " ".join(_reach(name, x, frequencies) for name, x in part.items() if len(x))
+
+
+def _reach(name: str, signal: np.ndarray, frequencies: np.ndarray) -> str:
+    if not np.any(signal):
+        return f"{name}: silent."
+    power = np.cumsum(stft.power_spectrogram(signal).sum(axis=1))
+    edge_hz = frequencies[np.searchsorted(power, MOST * power[-1])]
+    level_db = 10 * np.log10(np.mean(np.square(signal, dtype=np.float64)))
+    return f"{name}: {level_db:.1f} dBFS, 99 % of the power below {edge_hz / 1000:.1f} kHz."
 
 
 def _draw(

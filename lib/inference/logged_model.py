@@ -13,18 +13,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch.nn as nn
+from lib.runtime.command import importing
 
-from lib.deepfilter.grid import SAMPLE_RATE
-from lib.inference.chain_export import write_chain
-from lib.inference.restorer import load_generator
-from lib.models.content import content_hash
-from lib.models.pretrained import load_weights
-from lib.runtime.progress import echo
-from lib.tracking import aliases, registry, store
-from lib.tracking.run import MAX_TAG_LENGTH
-from lib.training.checkpoints import read_checkpoint
+with importing(__name__):
+    import numpy as np
+    import torch.nn as nn
+
+    from lib.deepfilter.grid import SAMPLE_RATE
+    from lib.inference.chain_export import write_chain
+    from lib.inference.restorer import load_generator
+    from lib.models.content import content_hash
+    from lib.models.pretrained import load_weights
+    from lib.runtime.progress import echo
+    from lib.tracking import aliases, registry, store
+    from lib.tracking.run import MAX_TAG_LENGTH
+    from lib.training.checkpoints import read_checkpoint
 
 HERE = Path(__file__).parent
 PACKAGES = ("mlflow", "numpy", "onnxruntime", "soxr")  # that the model needs

@@ -7,16 +7,20 @@ writes lib/weights/restorer.safetensors from a training run (its id, latest or b
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-import torch
-from safetensors.torch import save
+from lib.runtime.command import importing
 
-from lib.models.content import content_hash
-from lib.models.pretrained import WEIGHTS, weights_info
-from lib.runtime.whole_file import whole_file
-from lib.tracking import store
-from lib.training.checkpoints import read_checkpoint
+with importing(__name__):
+    import torch
+    from safetensors.torch import save
+
+    from lib.models.content import content_hash
+    from lib.models.pretrained import WEIGHTS, weights_info
+    from lib.runtime.whole_file import whole_file
+    from lib.tracking import store
+    from lib.training.checkpoints import read_checkpoint
 
 MAX_BYTES = 4_000_000  # of the released file, since it is committed
 
@@ -74,13 +78,16 @@ def main() -> None:
         help="checkpoint of the run (default: %(default)s)",
     )
     typed = parser.parse_args()
-    run_id = store.find(typed.run)
-    # The commit that trained, which need not be the present one.
-    commit = store.tags(run_id).get("git_commit", "")
-    checkpoint = store.download(run_id, f"checkpoints/{typed.checkpoint}.pt")
-    path = write_weights(
-        checkpoint, WEIGHTS, run=run_id, kept_as=typed.checkpoint, git_commit=commit
-    )
+    try:
+        run_id = store.find(typed.run)
+        # The commit that trained, which need not be the present one.
+        commit = store.tags(run_id).get("git_commit", "")
+        checkpoint = store.download(run_id, f"checkpoints/{typed.checkpoint}.pt")
+        path = write_weights(
+            checkpoint, WEIGHTS, run=run_id, kept_as=typed.checkpoint, git_commit=commit
+        )
+    except (LookupError, ValueError, OSError) as error:  # NoRunError is a LookupError
+        sys.exit(str(error))
     epoch = weights_info(path)["origin"]["epoch"]
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, epoch {epoch} of run {run_id}")
 

@@ -26,6 +26,17 @@ def test_distributions_count_each_item_on_its_side_of_zero(metric, n_worse):
     assert f"{25 * n_worse} % worse" in ax.texts[0].get_text()
 
 
+def test_items_that_did_not_change_are_neither_gains_nor_losses():
+    rows = [(i, name, 0.5) for i in range(5) for name in ("enhanced", "restored")]
+    rows[1] = (0, "restored", 0.4)
+    table = pd.DataFrame(rows, columns=["item_id", "system", "phone_error"])
+    ax = charts.distributions(table, ["phone_error"]).axes[0]
+    heights = {bar.get_facecolor(): bar.get_height() for bar in ax.patches if bar.get_height()}
+    colours = {matplotlib.colors.to_hex(colour).upper(): n for colour, n in heights.items()}
+    assert colours == {"#0072B2": 1, "#666666": 4}
+    assert ax.texts[0].get_text().endswith("80 % equal")
+
+
 def test_right_of_the_line_is_better_for_every_metric():
     rows = {
         "pesq": (0.2, 0.1, 0.3, 9),

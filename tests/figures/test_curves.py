@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from lib.figures.base import png
-from lib.figures.curves import curves
+from lib.figures.curves import UNITS, curves
+from lib.losses.reconstruction import TERMS
 
 
 def test_curves_shade_the_epochs_with_discriminators_and_leave_gaps_out():
@@ -44,6 +45,23 @@ def test_panels_of_the_same_curves_have_one_legend_and_each_run_keeps_its_colour
 def test_values_that_differ_more_than_50_fold_stand_on_a_logarithmic_axis(largest, scale):
     history = pd.DataFrame({"epoch": [1, 2], "x": [1.0, largest]})
     assert curves(history, {"x": "x"}).axes[0].get_yscale() == scale
+
+
+def test_scores_and_counts_of_zero_stand_on_a_linear_axis():
+    history = pd.DataFrame({"epoch": [0, 1], "valid/selection": [5e-5, 0.3], "skipped": [0, 0]})
+    first, second = curves(history, {"a": "valid/selection", "b": "skipped"}).axes[:2]
+    assert first.get_yscale() == "linear" and second.get_ylim() == (-0.05, 1)
+
+
+def test_no_two_of_many_curves_look_the_same():
+    names = [f"norm_{i}" for i in range(9)]
+    history = pd.DataFrame({"epoch": [1, 2]} | dict.fromkeys(names, 1.0))
+    lines = curves(history, {"norms": names}).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+
+
+def test_the_units_are_those_of_loss_terms():
+    assert set(UNITS) < set(TERMS)
 
 
 def test_only_the_lowest_panel_of_a_column_is_labelled():

@@ -46,6 +46,11 @@ def test_counts_are_written_at_their_bars_in_the_given_order():
     assert [text.get_text() for text in ax.texts] == ["3", "12"]
 
 
+def test_a_single_bar_does_not_fill_its_figure():
+    ax = plots.counts({"joe": 160}, "files").axes[0]
+    assert np.ptp(ax.get_ylim()) == 2 and np.mean(ax.get_ylim()) == 0
+
+
 def test_lines_draw_a_panel_for_each_label_and_start_at_0_where_asked():
     table = pd.DataFrame({"size": [1, 2, 4], "ratio": [5.0, 7.0, 8.0], "memory": [2.0, 2.0, 2.0]})
     table["least"] = table.ratio - 1

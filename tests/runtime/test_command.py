@@ -10,8 +10,10 @@ import pytest
 from lib import REPO
 from lib.runtime.command import STOPPED, importing
 
+COMMANDS = ["restore", "sweep", "train", "inference.logged_model", "training.release"]
 
-@pytest.mark.parametrize("command", ["restore", "sweep", "train"])
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_without_the_environment_a_command_says_how_to_get_it(command):
     # -S: nothing but Python itself, as in a shell whose environment was forgotten.
     words = [sys.executable, "-S", "-m", f"lib.{command}", "noisy.wav", "restored.wav"]

@@ -133,6 +133,12 @@ def test_the_command_stores_the_checkpoint_of_a_run_that_it_is_given(
     assert weights_info(tmp_path / "stored.safetensors")["origin"]["kept_as"] == "last"
 
 
+def test_the_command_says_in_a_line_that_there_is_no_such_run(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["release", "nobody"])
+    with pytest.raises(SystemExit, match=r"^nobody: no such run in .*, expected latest, best or"):
+        main()
+
+
 def test_weights_that_are_too_large_and_other_files_are_refused(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(release, "MAX_BYTES", 1_000)
     with pytest.raises(ValueError, match=r"best.pt: 0.\d MB as float16, expected at most 0 MB"):
