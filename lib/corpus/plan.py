@@ -59,10 +59,7 @@ def draw(p: Prepare, folders: Sources) -> Plan:
     # Files of like length are neighbours, so that a batch holds little padding.
     rows = pd.DataFrame(rows).sort_values(["duration", "id"]).reset_index(drop=True)
     if rows.id.duplicated().any():
-        name = rows.id[rows.id.duplicated()].iloc[0]
-        raise ValueError(
-            f"{folders.speech}: two speech files give the name {name}: rename one of them"
-        )
+        raise ValueError(_same_name(rows, folders))
     rows["batch"] = batch_numbers(rows.duration)
     settings = {
         **_identity(p),
@@ -183,6 +180,16 @@ def _recorded_rows(p: Prepare, folders: Sources) -> tuple[list[dict], pd.DataFra
         row |= {"id": file_name(pair.noisy_path), "noisy_path": pair.noisy_path}
         rows.append(row | {"duration": pair.duration})
     return rows, files
+
+
+def _same_name(rows: pd.DataFrame, folders: Sources) -> str:
+    """Which two files of a folder have one name once it is plain, e.g. `a b.wav` and `a_b.wav`."""
+    name = rows.id[rows.id.duplicated()].iloc[0]
+    column, folder = "clean_path", folders.speech
+    if folders.noisy:
+        column, folder = "noisy_path", folders.noisy
+    one, two = rows.loc[rows.id == name, column].iloc[:2]
+    return f"{folder}: {one} and {two} would both be named {name}: rename one of them"
 
 
 def _hash(table: pd.DataFrame) -> str:

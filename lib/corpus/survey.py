@@ -99,13 +99,15 @@ def survey_file(path: Path, bandwidth: bool = False) -> dict:
         signal = read(path)
     except AudioError as error:
         return row | {"reason": str(error).removeprefix(f"{path}: ")}
+    if not len(signal):
+        return row | {"reason": "holds no samples"}
     if head.sample_rate < MIN_RATE:
         return row | {"reason": f"at {head.sample_rate} Hz, expected at least {MIN_RATE} Hz"}
     # An MP3's header only estimates its length.
     row |= {"n_samples": len(signal), "duration": len(signal) / head.sample_rate}
     row["level_db"] = levels.level_db(signal)
-    row["peak"] = float(np.max(np.abs(signal), initial=0.0))
-    row["dc"] = float(np.mean(signal, dtype=np.float64)) if len(signal) else 0.0
+    row["peak"] = float(np.max(np.abs(signal)))
+    row["dc"] = float(np.mean(signal, dtype=np.float64))
     row["clipped"] = levels.clipped_share(signal)
     row["content"] = hashlib.sha256(signal.tobytes()).hexdigest()[:16]
     if row["peak"] < SILENT_PEAK:

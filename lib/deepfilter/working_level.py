@@ -1,17 +1,13 @@
 """The level at which the network hears a signal: a quiet one is heard louder than it is.
 
-DeepFilterNet3 takes speech below about -45 dB re full scale for noise: of its features the low bins
-are divided by the root of their mean, not by their mean, and ERB levels have a floor. So a signal
-whose loudest part is below `NORMAL_DB` gets a gain before the network hears it. The network's gains
-and filter taps are then applied to the signal as it is, so that nothing has to be taken back.
+DeepFilterNet3 takes quiet speech for noise: of its features the low bins are divided by the root of
+their mean, not by their mean, and ERB levels have a floor. Clean speech is lost below about -45 dB
+re full scale; in noise as loud, or beside a sneeze that is louder, it begins to get lost at -35. So
+a signal whose loudest part is below `NORMAL_DB` gets a gain before the network hears it, until its
+loudest part is at `WORKING_DB`. The network's gains and filter taps are then applied to the signal
+as it is, so that nothing has to be taken back.
 
-A sneeze or a bark may be louder than the speech that matters. If nine tenths of the first 5 s are
-below `USUAL_DB`, a signal gets a gain until its loudest part is at `BURST_DB`. The gain is always
-that of the loudest part, so that a burst does not get louder than speech is elsewhere.
-
-Any other signal is heard as it is, so that corpora stay what they are. In noise as loud as speech
-the network begins to lose speech some dB above the thresholds. Levels are in dB re full scale, of
-the mean power.
+Any other signal is heard as it is. Levels are in dB re full scale, of the mean power.
 """
 
 from typing import NamedTuple
@@ -22,9 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from lib.deepfilter.grid import HOP_LENGTH, SAMPLE_RATE
 from lib.deepfilter.pauses import QUIET_POWER
 
-NORMAL_DB = -40.0  # a signal whose loudest part is above is heard as it is
-USUAL_DB = -41.5  # a signal that begins below nine tenths of the time is quiet but for bursts
-BURST_DB = -32.0  # such a signal is heard as it is only if its loudest part is above
+NORMAL_DB = -32.0  # a signal whose loudest part is above is heard as it is
 WORKING_DB = -25.0  # where the loudest part of a quiet signal is heard
 MAX_GAIN_DB = 50.0
 N_MEAN = 20  # hops over which levels are taken: a syllable is as long, a click is shorter
@@ -42,7 +36,6 @@ class Level(NamedTuple):
     loudest_db: np.ndarray  # [B], level of the loudest part
     age: np.ndarray  # [B], hops since the first sound
     known: np.ndarray  # [B], whether the loudest part was known beforehand
-    normal_db: np.ndarray  # [B], if the loudest part is above, the signal is heard as it is
 
 
 def hop_powers(samples: np.ndarray) -> np.ndarray:
@@ -59,9 +52,7 @@ def unknown_level(batch_size: int) -> Level:
     """The level before a signal of which nothing is known."""
     powers = np.zeros((batch_size, N_MEAN - 1), np.float32)
     zeros = powers[:, 0]
-    return Level(
-        powers, zeros + SILENCE_DB, zeros.astype(int), zeros.astype(bool), zeros + NORMAL_DB
-    )
+    return Level(powers, zeros + SILENCE_DB, zeros.astype(int), zeros.astype(bool))
 
 
 def known_level(power: np.ndarray, level: Level, whole: bool = False) -> Level:
@@ -77,18 +68,9 @@ def known_level(power: np.ndarray, level: Level, whole: bool = False) -> Level:
     levels_db, age = _measure(power, level)
     is_ahead = age <= N_AHEAD
     ahead = np.where(is_ahead, levels_db, np.float32(SILENCE_DB)).max(axis=1)
-    # Pauses do not count, nor what a batch is padded with.
-    is_heard = is_ahead & (power >= QUIET_POWER)
-    is_usually_quiet = np.array(
-        [
-            bool(heard.any()) and np.quantile(row[heard], 0.9) < USUAL_DB
-            for row, heard in zip(levels_db, is_heard, strict=True)
-        ]
-    )
     known = (level.age < N_WAIT) & (age[:, -1] >= (1 if whole else N_WAIT))
     loudest_db = np.where(known, np.maximum(level.loudest_db, ahead), level.loudest_db)
-    normal_db = np.where(known & is_usually_quiet, np.float32(BURST_DB), level.normal_db)
-    return level._replace(loudest_db=loudest_db, known=level.known | known, normal_db=normal_db)
+    return level._replace(loudest_db=loudest_db, known=level.known | known)
 
 
 def is_settled(level: Level) -> bool:
@@ -114,7 +96,7 @@ def follow(power: np.ndarray, level: Level) -> tuple[np.ndarray, Level]:
     # With `fallen` added, a level that falls by FALL_DB in each of these hops is constant.
     risen = np.concatenate([level.loudest_db[:, None], levels_db + fallen], axis=1)
     loudest_db = np.maximum.accumulate(risen, axis=1)[:, 1:] - fallen
-    is_quiet = (loudest_db < level.normal_db[:, None]) & ((age >= N_WAIT) | level.known[:, None])
+    is_quiet = (loudest_db < NORMAL_DB) & ((age >= N_WAIT) | level.known[:, None])
     gain_db = np.where(is_quiet, np.minimum(WORKING_DB - loudest_db, MAX_GAIN_DB), 0)
     powers = np.concatenate([level.powers, power], axis=1)[:, 1 - N_MEAN :]
     return gain_db, level._replace(powers=powers, loudest_db=loudest_db[:, -1], age=age[:, -1])

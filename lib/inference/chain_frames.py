@@ -165,7 +165,6 @@ class Pending(nn.Module):
         share: Tensor,
         loudest_after: Tensor,
         known_after: Tensor,
-        normal_after: Tensor,
         *states: Tensor,
     ) -> Tensor:
         """Rows `[3, 480]`.
@@ -173,14 +172,14 @@ class Pending(nn.Module):
         Args:
             past: `[1, n]`, the last samples before the pause.
             share: see `Frames`.
-            loudest_after, known_after, normal_after: states of the level behind the hop with which
-                the pause begins.
+            loudest_after, known_after: states of the level behind the hop with which the pause
+                begins.
             states: `LEVEL_STATES` before this hop, then `FRAME_STATES`.
         """
-        powers, age, loudest, known, _, *states = states
+        powers, age, loudest, known, *states = states
         # If this hop ended the first half second, what it told counts from now on.
         loudest = torch.where(known_after > known, loudest_after, loudest)
-        level = (powers, age, loudest, known_after, normal_after)
+        level = (powers, age, loudest, known_after)
         hops = past[:, -DELAY:].flip(1).reshape(DELAY_HOPS, HOP_LENGTH)
         factors = []
         for power in hops.square().mean(1, keepdim=True).split(1):

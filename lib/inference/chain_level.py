@@ -1,8 +1,7 @@
 """How one hop of noisy is heard: its gain, and whether it is a pause.
 
 This is `lib.deepfilter.working_level` for hops that come one by one, with few operations and with
-states that begin at zero. A stream pushed hop by hop knows a hop beforehand only at the end of the
-first half second, when `known_level` decides from that hop alone what a normal level is.
+states that begin at zero.
 """
 
 import math
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 from lib.deepfilter.grid import HOP_LENGTH
 from lib.deepfilter.pauses import QUIET_POWER
 from lib.deepfilter.working_level import (
-    BURST_DB,
     FALL_DB,
     MAX_GAIN_DB,
     N_AHEAD,
@@ -22,18 +20,16 @@ from lib.deepfilter.working_level import (
     NORMAL_DB,
     SILENCE_DB,
     SOUND_POWER,
-    USUAL_DB,
     WORKING_DB,
 )
 
 # What the level remembers, see `working_level.Level`; all numbers are float32. A host that knows a
-# recording beforehand sets the last three.
+# recording beforehand sets the last two.
 LEVEL_STATES = {
     "level_powers": (1, N_MEAN - 1),
     "level_age": (1, 1),  # hops since the first sound
     "level_loudest": (1, 1),  # dB above -200
     "level_known": (1, 1),  # 0 or 1
-    "level_normal": (1, 1),  # dB above -40: 0, or 8 for quiet signals with bursts
 }
 NEPERS_OF_DB = math.log(10) / 20
 
@@ -52,7 +48,7 @@ def next_level(power: Tensor, level: tuple[Tensor, ...]) -> tuple[Tensor, tuple[
     >>> factors[48:]
     [0, 35]
     """
-    powers, age, loudest, known, normal = level
+    powers, age, loudest, known = level
     powers = torch.cat([powers, power], dim=1)  # [1, 20]
     mean = powers.mean(1, keepdim=True).clamp(min=10 ** (SILENCE_DB / 10))
     above_silence_db = torch.log(mean) * (10 / math.log(10)) - SILENCE_DB
@@ -62,16 +58,11 @@ def next_level(power: Tensor, level: tuple[Tensor, ...]) -> tuple[Tensor, tuple[
     loudest = torch.maximum(loudest - fall, above_silence_db)
 
     # The end of the first half second, unless a host knew the level.
-    waited = (age_after >= N_WAIT).float()
-    known_after = torch.maximum(known, waited)
-    is_usual = is_loud * (above_silence_db < USUAL_DB - SILENCE_DB).float()
-    decides = (known_after - known) * is_usual
-    normal = normal + decides * (BURST_DB - NORMAL_DB - normal)
-
-    is_quiet = (loudest < normal + (NORMAL_DB - SILENCE_DB)).float() * known_after
+    known = torch.maximum(known, (age_after >= N_WAIT).float())
+    is_quiet = (loudest < NORMAL_DB - SILENCE_DB).float() * known
     gain_db = is_quiet * (WORKING_DB - SILENCE_DB - loudest).clamp(max=MAX_GAIN_DB)
     factor = torch.exp(gain_db * NEPERS_OF_DB)
-    return factor, (powers[:, 1:], age_after, loudest, known_after, normal)
+    return factor, (powers[:, 1:], age_after, loudest, known)
 
 
 class Listen(nn.Module):

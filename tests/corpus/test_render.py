@@ -155,9 +155,10 @@ def test_the_gain_with_which_quiet_pairs_were_heard_stands_in_the_manifest(laws,
     quiet = {"scale_min": 0.002, "scale_max": 0.002, "p_reverb": 0.0}
     manifest = prepare(root, "quiet", **quiet)[2]
     assert manifest.df_gain_db.between(54 - 25 + 6, 50).all()
-    stored = [corpus_folder(name) / "manifest.csv" for name in ("quiet", "laws")]
-    assert ["df_gain_db" in path.read_text() for path in stored] == [True, False]
-    assert (laws[2].df_gain_db == 0).all()
+    # Of pairs at all levels few are quiet.
+    gains = laws[2].df_gain_db
+    assert (gains == 0).mean() > 0.5
+    assert gains[gains > 0].between(7, 50).all()
 
 
 def test_a_room_whose_decay_cannot_be_measured_leaves_the_t60_empty(tmp_path):

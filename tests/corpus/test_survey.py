@@ -70,6 +70,11 @@ def test_a_copy_of_a_file_is_not_usable_unless_copies_are_allowed(tmp_path):
     assert not survey.survey(tmp_path, "speech", copies=True).reason.any()
 
 
+def test_a_file_without_samples_is_not_called_silent(tmp_path):
+    write(tmp_path / "none.wav", np.zeros(0))
+    assert survey.survey(tmp_path, "speech").reason.tolist() == ["holds no samples"]
+
+
 def test_a_short_file_is_not_usable(tmp_path):
     write(tmp_path / "short.wav", voiced(0.25))
     table = survey.survey(tmp_path, "speech", min_duration=0.5)

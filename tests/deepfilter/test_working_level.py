@@ -26,7 +26,7 @@ def known_gains(*parts: tuple[float, float]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "level_db, gain_db", [(-39.9, 0), (-40.1, 15.1), (-60, 35), (-70, 45), (-80, 50), (-300, 0)]
+    "level_db, gain_db", [(-31.9, 0), (-32.1, 7.1), (-60, 35), (-70, 45), (-80, 50), (-300, 0)]
 )
 def test_a_quiet_signal_is_heard_at_25_db_below_full_scale(level_db, gain_db):
     gains = known_gains((level_db, 0.3))
@@ -45,28 +45,27 @@ def test_the_loudest_part_of_the_first_5_s_counts_from_their_start():
 
 def test_a_burst_in_a_quiet_signal_does_not_make_the_rest_count_as_loud():
     """The gain is that of the burst; it comes before it and stays behind it."""
-    np.testing.assert_allclose(known_gains((-45, 2), (-35, 0.2), (-45, 2)), 10, atol=1e-4)
+    for seconds in (0.2, 2.0):
+        gains = known_gains((-45, 2), (-35, seconds), (-45, 1))
+        np.testing.assert_allclose(gains, 10, atol=1e-4)
     later = known_gains((-45, 6), (-35, 0.3), (-45, 1))
     np.testing.assert_allclose(later[630:], 10, atol=1)
-    # A tenth of the sound is more than a burst, and so is what is nearly as loud as speech.
-    assert not known_gains((-45, 2), (-35, 0.6), (-45, 1)).any()
+    # What is as loud as speech is elsewhere stays so.
     assert not known_gains((-45, 2), (-31, 0.2), (-45, 2)).any()
-    assert not known_gains((-41.4, 2), (-35, 0.2), (-41.4, 2)).any()
 
 
 def test_pauses_and_padding_do_not_make_a_signal_quiet():
-    parts = [(-38, 1.0), (-45, 0.5)]
     for silence in (-300, -71):
-        assert not known_gains(*parts, (silence, 3)).any()
+        assert not known_gains((-30, 1.0), (-45, 0.5), (silence, 3)).any()
 
 
 def test_the_loudest_part_is_forgotten_by_1_db_a_second_but_not_in_pauses():
-    gains = known_gains((-35, 1), (-80, 60), (-60, 30))
+    gains = known_gains((-27, 1), (-80, 60), (-60, 30))
     # 5 dB above the threshold.
     first = int(np.flatnonzero(gains)[0])
     assert first == pytest.approx(100 + 6_000 + 500, abs=2)
-    np.testing.assert_allclose(gains[first], 15, atol=0.02)
-    np.testing.assert_allclose(gains[first + 1_000], 25, atol=0.02)
+    np.testing.assert_allclose(gains[first], 7, atol=0.02)
+    np.testing.assert_allclose(gains[first + 1_000], 17, atol=0.02)
 
 
 def test_an_unknown_signal_is_heard_as_it_is_in_the_half_second_behind_its_first_sound():
@@ -80,7 +79,7 @@ def test_an_unknown_signal_is_heard_as_it_is_in_the_half_second_behind_its_first
 
 
 def test_parts_are_the_whole_and_rows_of_a_batch_do_not_hear_each_other():
-    signal = np.concatenate([powers((-70, 3), (-35, 1), (-60, 20)), powers((-50, 12), (-200, 12))])
+    signal = np.concatenate([powers((-70, 3), (-28, 1), (-60, 20)), powers((-50, 12), (-200, 12))])
     level = known_level(signal, unknown_level(2))
     whole, after = follow(signal, level)
     parts = []
