@@ -80,6 +80,14 @@ def test_a_file_with_a_flipped_bit_is_refused_or_loads_the_same(tmp_path):
     assert n_refused > 100
 
 
+@pytest.mark.parametrize("name", PARAMS)
+def test_a_parameter_whose_name_is_damaged_is_not_taken_for_one_that_came_later(tmp_path, name):
+    path = stored(tmp_path / "small.safetensors", small_generator(seed=5))
+    path.write_bytes(path.read_bytes().replace(name.encode(), name.upper().encode()))
+    with pytest.raises(ValueError, match=r"small\.safetensors: is damaged"):
+        load_weights(path)
+
+
 def test_a_file_of_a_former_version_has_no_hash(tmp_path):
     path = stored(tmp_path / "small.safetensors", small_generator(seed=5), {"sha256": ""})
     assert load_weights(path).n_inputs == 2
