@@ -24,6 +24,8 @@ MEASURES = (
     "room_lag_ms",
     "room_lag_confidence",
 )
+# The highest sample that pairs of 24 bits can hold; the lowest one is -1.
+FULL_SCALE = 1 - 2**-23
 
 
 def measure(corpus: str, manifest: pd.DataFrame, n_processes: int = 1) -> pd.DataFrame:
@@ -125,7 +127,7 @@ def _problems(signals: dict[str, np.ndarray], peaks: dict[str, float], row: Any)
     problems = [f"{name} is empty" for name in heard if peaks[name] < levels.SILENT_PEAK]
     if noise_alone and peaks["clean"] > 0:
         problems.append("clean of noise alone is not silent")
-    problems += [f"{name} is clipped" for name in signals if peaks[name] >= 1.0]
+    problems += [f"{name} is clipped" for name in signals if peaks[name] >= FULL_SCALE]
     clean, noisy, enhanced = (signals[name] for name in SIGNALS)
     if np.array_equal(noisy, enhanced):
         problems.append("DeepFilterNet3 changed nothing")

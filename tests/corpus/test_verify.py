@@ -112,6 +112,7 @@ def rewrite(path, change):
         ("enhanced", lambda x: x[:-1], "lengths {"),
         ("enhanced", np.zeros_like, "enhanced is empty"),
         ("enhanced", lambda x: x / np.abs(x).max(), "enhanced is clipped"),
+        ("enhanced", lambda x: -x / np.abs(x).max(), "enhanced is clipped"),
         ("clean", lambda x: 3e-4 * x, "clean at -"),
     ],
 )
