@@ -22,11 +22,14 @@ def lab(tmp_path):
     manager, client = start_new_kernel(cwd=str(tmp_path), env=environment)
 
     def execute(source):
-        reply = client.execute_interactive(source, timeout=60, output_hook=lambda message: None)
+        # With stop_on_error a kernel also aborts what arrives within moments after an error.
+        reply = client.execute_interactive(
+            source, stop_on_error=False, timeout=60, output_hook=lambda message: None
+        )
         return reply["content"]["status"]
 
     def interrupt(source):
-        client.execute(source)
+        client.execute(source, stop_on_error=False)
         wait_for((tmp_path / "waiting").exists)
         manager.interrupt_kernel()
         assert client.get_shell_msg(timeout=60)["content"]["status"] == "error"
