@@ -25,7 +25,6 @@ with importing(__name__):
     from lib.corpus import dataset, manifest
     from lib.corpus.render import find_or_render
     from lib.inference.logged_model import log_best
-    from lib.runtime.progress import echo
     from lib.tracking import server, session, store
     from lib.tracking.run import Run
     from lib.training.distributed import distributed, ranks
@@ -110,7 +109,6 @@ def begin(run: Run | None, p: Train | None) -> tuple[Train, str, Path | None]:
     # A list of one object, as the broadcast wants it: it is filled in the other processes.
     shared: list = [None]
     if run:
-        echo("\n".join(p.warnings))
         find_or_render(p.corpus, Prepare())
         # `latest` and `best` are looked up once, so that no process begins with another run.
         shared = [(p.model_dump(), run.id, initial_checkpoint(p, run))]

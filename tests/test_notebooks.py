@@ -153,6 +153,7 @@ def test_a_notebook_leaves_a_finished_run_with_its_figures_parameters_and_itself
 
 def test_progress_reaches_the_terminal(chain):
     assert "DeepFilterNet3" in chain["prepare"].stderr and "epoch 2/2" in chain["train"].stderr
+    assert "discriminators: join in epoch 2 of 2" in chain["train"].stderr
     assert chain["train"].stderr.count(", selection ") == 2  # a line for each epoch
 
 

@@ -47,8 +47,8 @@ class Parameters(BaseModel):
         return value
 
     @property
-    def warnings(self) -> list[str]:
-        """What is legal but perhaps not meant, a line each."""
+    def start_lines(self) -> list[str]:
+        """What a user should know before the work begins, a line each."""
         return []
 
 

@@ -185,7 +185,7 @@ class Prepare(Parameters):
         return self
 
     @property
-    def warnings(self) -> list[str]:
+    def start_lines(self) -> list[str]:
         """What is legal but perhaps not meant, a line each."""
         if 0.05 <= self.valid_share <= 0.1:
             return []

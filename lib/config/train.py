@@ -261,15 +261,15 @@ class Train(Parameters):
         return self
 
     @property
-    def warnings(self) -> list[str]:
-        """What is legal but perhaps not meant, a line each."""
+    def start_lines(self) -> list[str]:
+        """Whether discriminators join, which a short training may leave out without being asked."""
         if self.epochs == 0:
             return ["epochs = 0: nothing is trained, the untrained generator is validated"]
-        if self.gan_start_epoch > self.epochs:
-            return [
-                f"gan_start_epoch = {self.gan_start_epoch} is beyond epochs = {self.epochs}:"
-                " no discriminator joins"
-            ]
         if self.lambda_adversarial == self.lambda_features == 0:
-            return ["lambda_adversarial = 0.0 and lambda_features = 0.0: no discriminator joins"]
-        return []
+            when = "none, since lambda_adversarial and lambda_features are 0.0"
+        elif self.gan_start_epoch > self.epochs:
+            when = f"none, since gan_start_epoch {self.gan_start_epoch} is beyond"
+            when += f" epochs {self.epochs}"
+        else:
+            when = f"join in epoch {self.gan_start_epoch} of {self.epochs}"
+        return [f"discriminators: {when}"]

@@ -90,6 +90,8 @@ def start(
     echo(f"{name}: run {run.name} ({run.id}){' goes on' if run.resumed else ''}")
     if former_error:
         echo(f"it had ended: {former_error}")
+    for line in p.start_lines:
+        echo(line)
     return run, p
 
 

@@ -39,7 +39,7 @@ def test_recorded_pairs_are_named_in_one_way_and_not_mixed(tmp_path, monkeypatch
 
 
 def test_a_validation_share_of_5_to_10_percent_is_recommended():
-    assert build(Prepare, {"valid_share": 0.05}).warnings == Prepare().warnings == []
-    assert build(Prepare, {"valid_share": 0.02}).warnings == [
+    assert build(Prepare, {"valid_share": 0.05}).start_lines == Prepare().start_lines == []
+    assert build(Prepare, {"valid_share": 0.02}).start_lines == [
         "valid_share = 0.02: 0.05 to 0.1 is recommended"
     ]

@@ -33,16 +33,23 @@ def test_values_that_just_go_together_are_accepted():
     assert build(Train, NO_LOSS | {"lambda_mel": 1})
 
 
-def test_a_gan_start_beyond_the_end_is_legal_and_warned_of():
-    (warning,) = build(Train, {"epochs": 3, "gan_start_epoch": 4}).warnings
-    assert "3" in warning and "4" in warning
-    assert build(Train, {"epochs": 4, "gan_start_epoch": 4}).warnings == []
-
-
-def test_a_training_without_epochs_or_without_discriminators_is_warned_of():
-    assert "nothing is trained" in build(Train, {"epochs": 0}).warnings[0]
-    off = {"lambda_adversarial": 0, "lambda_features": 0}
-    assert "no discriminator joins" in build(Train, off).warnings[0]
+@pytest.mark.parametrize(
+    "given, line",
+    [
+        ({"epochs": 4, "gan_start_epoch": 4}, "discriminators: join in epoch 4 of 4"),
+        (
+            {"epochs": 3, "gan_start_epoch": 4},
+            "discriminators: none, since gan_start_epoch 4 is beyond epochs 3",
+        ),
+        (
+            {"lambda_adversarial": 0, "lambda_features": 0},
+            "discriminators: none, since lambda_adversarial and lambda_features are 0.0",
+        ),
+        ({"epochs": 0}, "epochs = 0: nothing is trained, the untrained generator is validated"),
+    ],
+)
+def test_a_line_says_whether_discriminators_join_and_when(given, line):
+    assert build(Train, given).start_lines == [line]
 
 
 def test_the_gan_starts_by_default_where_the_audit_of_the_scheme_asks_for_it():

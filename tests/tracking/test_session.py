@@ -71,6 +71,16 @@ def test_a_notebook_is_one_finished_run_with_all_that_it_made(tmp_path):
     assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(RUNS / "artifacts")
 
 
+def test_a_training_says_at_its_start_that_no_discriminator_will_join(tmp_path):
+    sources = [*first_cells("short", Train), "run.finish()"]
+    process = papermill(tmp_path, sources, "out.ipynb", "-p", "epochs", "2")
+    log = process.communicate()[1]
+    line = "discriminators: none, since gan_start_epoch 6 is beyond epochs 2"
+    # in the terminal and in the notebook
+    assert process.returncode == 0 and line in log.splitlines()
+    assert line in artifact(only_run("short"), "notebook/out.html")
+
+
 def test_a_failing_cell_is_a_failed_run_with_its_traceback_and_exit_code_1(tmp_path):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, 100))
