@@ -16,6 +16,7 @@ from lib.runtime.kernel import cell_number, kernel, terminal
 
 LINE_PERIOD = 15.0  # s between the lines of a bar in a log
 NOTE_PERIOD = 1.0  # s between two notes, since a note may have to wait for a device
+MANY = 50  # items, of which the first one's time foretells nothing
 LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 _open_bars: list["_Bars"] = []  # outermost first
 
@@ -29,8 +30,9 @@ def progress(
 ) -> Iterator:
     """Yield the items of `iterable` and show how many of `total` are done.
 
-    A bar within another bar disappears when it is full. Of several training processes only the
-    first shows bars.
+    A bar within another bar disappears when it is full. The remaining time of many items is
+    estimated without the first one, which compiles and loads what the others use. Of several
+    training processes only the first shows bars.
 
     Args:
         total: number of items; by default the length of `iterable`.
@@ -114,6 +116,7 @@ class _Bars:
         self.note = note
         self.note_time = 0.0
         self.cell = cell_number()
+        self.leaves_out_first = total is not None and total - n_done >= MANY
         self.inner = self.widget = self.bar = None
         if kernel() is not None:
             self.widget = _widget(settings, _open_bars[-1] if _open_bars else None)
@@ -132,7 +135,10 @@ class _Bars:
             for bar in bars:
                 bar.set_postfix_str(text, refresh=False)
         for bar in bars:
+            if self.leaves_out_first:
+                _restart_estimate(bar)
             bar.update()
+        self.leaves_out_first = False
 
     def close(self) -> None:
         # The widget for inner bars belongs to the outer bar, which uses it again.
@@ -164,6 +170,13 @@ def _widget(settings: dict[str, Any], outer: _Bars | None):
     return outer.inner
 
 
+def _restart_estimate(bar) -> None:
+    """Estimate the remaining time from now on; the elapsed time goes on from the start."""
+    start = bar.start_t
+    bar.unpause()
+    bar.start_t = start
+
+
 class _Lines:
     """A bar for a log: a line at most every `LINE_PERIOD`, and one at the end if `leave`."""
 
@@ -174,7 +187,7 @@ class _Lines:
         self.leave = leave
         self.n = self.n_done = n_done
         self.note = ""
-        self.start = self.last_line = time.monotonic()
+        self.start_t = self.estimate_start = self.last_line = time.monotonic()
 
     def update(self) -> None:
         self.n += 1
@@ -185,20 +198,27 @@ class _Lines:
     def set_postfix_str(self, text: str, refresh: bool) -> None:
         self.note = text
 
+    def unpause(self) -> None:
+        self.estimate_start = self.last_line = time.monotonic()
+
     def close(self) -> None:
         if self.leave:
             self._print()
 
     def _print(self) -> None:
         self.last_line = time.monotonic()
+        elapsed, counted = self.last_line - self.start_t, self.last_line - self.estimate_start
+        # At the end the rate is that of all items, as tqdm's own.
+        rate = (self.n - self.n_done) / counted if counted and self.n != self.total else None
         line = tqdm.format_meter(
             self.n,
             self.total,
-            self.last_line - self.start,
+            elapsed,
             prefix=self.description,
             bar_format=LINE,
             # The items of an earlier call took no time in this one.
             initial=self.n_done,
+            rate=rate,
             postfix=self.note,
         )
         print(line, file=self.file, flush=True)

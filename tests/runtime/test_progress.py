@@ -1,5 +1,9 @@
 """Progress in a log: few lines, the last one when it is done. (Notebooks: tests/tracking.)"""
 
+import io
+import re
+from types import SimpleNamespace
+
 import pytest
 
 from lib.runtime import progress as progress_module
@@ -30,6 +34,44 @@ def test_items_of_before_count_and_a_note_stands_beside(capsys):
     list(progress("ab", "letters", total=5, n_done=3, note=lambda: "loss 0.5"))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("letters: 5/5") and "loss 0.5" in line
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def estimates(monkeypatch, file, seconds):
+    """What a bar of items that take `seconds` shows: (done, elapsed, remaining) each time."""
+    now = [0.0]
+
+    def items():
+        for duration in seconds:
+            now[0] += duration
+            yield duration
+
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(progress_module, "terminal", lambda: file)
+    list(progress(items(), "scores", len(seconds)))
+    return re.findall(r" (\d+)/\d+ \[([\d:]+)<([\d:?]+)", file.getvalue())
+
+
+@pytest.mark.parametrize("file", [Screen, io.StringIO])
+def test_a_slow_first_item_of_many_promises_no_hours(monkeypatch, file):
+    """A minute to compile and to load, then 99 items in 99 s."""
+    *between, last = estimates(monkeypatch, file(), [60.0] + [1.0] * 99)
+    between = [shown for shown in between if shown[2] != "?" and int(shown[0]) < 90]
+    assert last == ("100", "02:39", "00:00") and len(between) > 4
+    for done, _, remaining in between:
+        minutes, seconds = remaining.split(":")
+        assert 0.4 <= (60 * int(minutes) + int(seconds)) / (100 - int(done)) <= 1.1
+
+
+@pytest.mark.parametrize("file", [Screen, io.StringIO])
+def test_the_first_of_few_items_gives_an_estimate(monkeypatch, file):
+    shown = estimates(monkeypatch, file(), [60.0] * 12)
+    assert ("1", "01:00", "11:00") in shown and shown[-1] == ("12", "12:00", "00:00")
 
 
 def test_an_error_in_the_loop_closes_the_bar(capsys):
