@@ -3,11 +3,13 @@
 `tests/training/test_train_command.py` runs it as a process.
 """
 
+import re
 import runpy
 import sys
 
 import pytest
 
+from lib.tracking import store
 from lib.train import failure_recorded, typed_values
 
 
@@ -49,7 +51,7 @@ def test_a_file_that_is_not_understood_is_named(tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
-def test_a_refused_parameter_and_a_missing_corpus_end_with_their_message_alone(monkeypatch):
+def test_a_refused_parameter_and_a_missing_corpus_end_with_their_message_alone(monkeypatch, capfd):
     for words, message in (
         (["-p", "epoch", "2"], "^epoch: no such parameter of train, did you mean epochs?"),
         (["-p", "corpus", "mine"], "mine/manifest.csv is missing: prepare this corpus first"),
@@ -57,3 +59,6 @@ def test_a_refused_parameter_and_a_missing_corpus_end_with_their_message_alone(m
         monkeypatch.setattr(sys, "argv", ["train", *words])
         with pytest.raises(SystemExit, match=message):
             runpy.run_module("lib.train", run_name="__main__")
+        # The message is the error; before it stands which run keeps it.
+        (run_id,) = re.findall(r"\(([0-9a-f]{32})\)", capfd.readouterr().out)
+        assert store.client().get_run(run_id).info.status == "FAILED"

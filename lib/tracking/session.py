@@ -54,6 +54,8 @@ def start(
     except Exception as error:
         run_id = _create(experiment, "refused", tags | {"refused": "true"})
         Run(run_id, notebook).fail(error)
+        # Who looks at the list of runs next should not wonder where this one comes from.
+        echo(f"{name}: refused before any work; MLflow keeps it as FAILED run refused ({run_id})")
         # The message is meant for the user; the frames of this module would bury it.
         raise error.with_traceback(None) from None
 

@@ -118,6 +118,8 @@ def test_refused_parameters_are_a_failed_run_that_names_the_nearest(tmp_path):
     assert process.returncode == 1 and f"ParameterError: {line}" in log
     run = only_run("refused")
     assert run.info.status == "FAILED" and run.data.tags["error"] == f"ParameterError: {line}"
+    kept = f"MLflow keeps it as FAILED run {run.info.run_name} ({run.info.run_id})"
+    assert f"refused: refused before any work; {kept}" in log
     assert line in artifact(run, "traceback.txt")
     assert "max_lag = 2" in artifact(run, "notebook/out.ipynb")
 
