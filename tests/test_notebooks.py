@@ -271,7 +271,11 @@ def test_compare_finds_what_differs_and_scores_the_same_items(chain):
         and scores.item_id.nunique() == 2
     )
     means = pd.read_csv(store.download(run.info.run_id, "tables/means.csv"))
-    assert means.system[:2].tolist() == ["noisy", "enhanced"] and len(means) == 4
+    assert list(means)[:4] == ["part", "metric", "noisy", "enhanced"] and len(list(means)) == 6
+    parts = [len(registry.JURY) * ["jury"], len(registry.CORE) * ["reported"]]
+    assert means.part.tolist() == [part for names in parts for part in names]
+    differences = pd.read_csv(store.download(run.info.run_id, "tables/differences.csv"))
+    assert differences.part.tolist() == means.part.tolist() and len(list(differences)) == 3
     paired = pd.read_csv(store.download(run.info.run_id, "tables/paired.csv"))
     assert set(paired.metric) == {*registry.JURY, *registry.CORE} and (paired.n_items <= 2).all()
     assert (RUNS / "cache").exists()

@@ -23,6 +23,7 @@ from lib.audio.files import SAMPLE_RATE
 from lib.corpus import manifest
 from lib.deepfilter.enhance import enhance
 from lib.deepfilter.settings import Settings, identity
+from lib.evaluation import summary
 from lib.metrics import colour, registry, stats
 from lib.metrics.batch import scoring_version
 from lib.runtime import parallel
@@ -97,9 +98,9 @@ def against(
         seed: of the bootstrap.
         n_bootstrap: resamples behind each interval.
 
-    Returns: columns metric, method, setting, baseline (its mean), restored, difference (the mean of
-        restored - baseline over the same items), low, high (its 95 % bootstrap interval), n_items,
-        beaten (whether the whole interval is on the better side).
+    Returns: columns part, metric, method, setting, baseline (its mean), restored, difference (the
+        mean of restored - baseline over the same items), low, high (its 95 % bootstrap interval),
+        n_items, beaten (whether the whole interval is on the better side).
     """
     scores = scores[scores.item_id.isin(baselines.item_id)]
     enhanced = scores[scores.system == "enhanced"].assign(method=NOTHING, setting=np.nan)
@@ -113,7 +114,8 @@ def against(
             difference = (pairs.restored - pairs.baseline).to_numpy()
             low, high = stats.bootstrap_interval(difference, seed, n_bootstrap)
             sign = registry.SIGN[metric]
-            row = {"metric": metric, "method": method, "setting": part.setting.iloc[0]}
+            row = {"part": summary.PART[metric], "metric": metric}
+            row |= {"method": method, "setting": part.setting.iloc[0]}
             row |= pairs.mean()[["baseline", "restored"]].to_dict()
             row |= {"difference": (pairs.restored - pairs.baseline).mean()}
             row |= {"low": low, "high": high, "n_items": len(pairs)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lib.evaluation import vetoes
+from lib.evaluation import summary, vetoes
 from lib.metrics import registry, stats
 from lib.metrics.labels import number
 from lib.runtime.progress import echo
@@ -165,15 +165,15 @@ def paired(
         seed: of the bootstrap.
         n_bootstrap: resamples behind each interval.
 
-    Returns: columns metric, system, mean, first (its mean), difference (system - first), low, high
-        (its 95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, corrected after Holm
-        for all rows), better (the share of items), n_items.
+    Returns: columns part, metric, system, mean, first (its mean), difference (system - first), low,
+        high (its 95 % bootstrap interval), p_value (Wilcoxon's signed-rank test, corrected after
+        Holm for all rows), better (the share of items), n_items.
 
     Raises:
         KeyError: `first` has no scores.
     """
     rows = []
-    for metric in [name for name in registry.ALL if name in scores]:
+    for metric in [name for name in summary.PART if name in scores]:
         wide = scores.pivot(index="item_id", columns="system", values=metric)
         for system in [name for name in scores["system"].unique() if name != first]:
             # Paired: only items that both systems have a finite score for.
@@ -182,6 +182,7 @@ def paired(
             low, high = stats.bootstrap_interval(difference, seed, n_bootstrap)
             rows.append(
                 {
+                    "part": summary.PART[metric],
                     "metric": metric,
                     "system": system,
                     "mean": pairs[system].mean(),
@@ -199,7 +200,7 @@ def paired(
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `paired` to read: a row for each system, a column for each metric.
+    """The table of `paired` to read: a row for each metric, by parts; a column for each system.
 
     A cell is `difference [low, high]`; `*` marks a corrected p below 0.05.
     """
@@ -208,5 +209,5 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
         values = (row.difference, row.low, row.high)
         difference, low, high = (number(value, row.metric, "+") for value in values)
         texts.append(f"{difference} [{low}, {high}]{' *' if row.p_value < 0.05 else ''}")
-    wide = table.assign(text=texts).pivot(index="system", columns="metric", values="text")
-    return wide.loc[table["system"].unique(), table["metric"].unique()].rename_axis(columns=None)
+    wide = table.assign(text=texts).pivot(index="metric", columns="system", values="text")
+    return summary.by_part(wide[table["system"].unique()].rename_axis(columns=None))

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,11 @@ from lib.metrics import labels
 
 PAGE_SECONDS = 8.0  # of each player; MLflow shows no file above 50 MB
 PICTURE_DPI = 100
-ITEM_SCORES = (  # what fits beside a player
+ITEM_SCORES = (  # what fits beside a player, in the order of the parts
     *("distillmos", "dnsmos_p808", "visqol", "speaker_similarity", "phone_error"),
     *("pause_level_db", "colour_db", "lsd_db", "pesq"),
 )
+PART_TITLE = {name: title for title, names in summary.GROUPS.items() for name in names}
 
 
 def page(
@@ -93,6 +95,8 @@ def _item(
     item_scores = scores[scores["item_id"] == row["item_id"]].set_index("system")
     metrics = [name for name in ITEM_SCORES if name in item_scores]
     head = "".join(f"<th>{players.escape(labels.label(name))}</th>" for name in metrics)
+    spans = [(part, len(list(names))) for part, names in groupby(metrics, PART_TITLE.get)]
+    parts = "".join(f'<th colspan="{n}">{players.escape(part)}</th>' for part, n in spans)
     lines = ""
     # The keys 1, 2, ... of the page switch between systems in this order.
     for key, system in enumerate(excerpts, start=1):
@@ -112,7 +116,8 @@ def _item(
     return (
         f'<section class="item" tabindex="0"><h3>{players.escape(row["item_id"])} '
         f"<small>{players.escape(_origin(row))}</small></h3>"
-        f"<table><tr><th></th><th></th>{head}</tr>\n{lines}</table>{_figure(picture)}</section>"
+        f'<table><tr><th colspan="2"></th>{parts}</tr>\n<tr><th></th><th></th>{head}</tr>\n'
+        f"{lines}</table>{_figure(picture)}</section>"
     )
 
 

@@ -24,6 +24,12 @@ GROUPS = {
         name for name in registry.ALL if name not in (*registry.JURY, *HARM)
     ),
 }
+# The same parts in a word, in the order of `GROUPS`: tables have it beside the name of a score.
+PART = {
+    name: part
+    for part, names in zip(("jury", "harm", "reported"), GROUPS.values(), strict=True)
+    for name in names
+}
 # Columns of a summary beside the means of the systems.
 STATISTICS = "difference low high p_value better worse gap_closed spread n_items".split()
 HEAD = ["difference", "interval", "p", "made better", "worse", "gap closed", "items"]
@@ -65,7 +71,7 @@ def summary_by(
     Args:
         column: `snr_db`, `speaker` or `noise`; many different numbers make five classes.
 
-    Returns: the columns `column`, metric, and those of `summary`.
+    Returns: the columns `column`, part, metric, and those of `summary`.
     """
     groups, names = value_classes(scores[column])
     tables = {
@@ -73,6 +79,7 @@ def summary_by(
         for i, name in enumerate(names)
     }
     table = pd.concat(tables, names=[column, "metric"]).reset_index()
+    table.insert(1, "part", table["metric"].map(PART))
     return table.assign(p_value=stats.holm(table["p_value"]))
 
 
@@ -167,6 +174,17 @@ def sections(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {title: part for title, part in parts.items() if len(part)}
 
 
+def by_part(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with a row for each metric, in the order of the parts, which its index tells, too.
+
+    >>> by_part(pd.DataFrame({"A": [2.0, 3.2]}, index=["pesq", "distillmos"])).index.tolist()
+    [('jury', 'distillmos'), ('reported', 'pesq')]
+    """
+    table = table.loc[[name for name in PART if name in table.index]]
+    parts = [table.index.map(PART), table.index]
+    return table.set_index(pd.MultiIndex.from_arrays(parts, names=["part", "metric"]))
+
+
 def as_text(table: pd.DataFrame) -> str:
     """A `summary` for the terminal; arrows show the better direction."""
     head, *lines = cells(table)
@@ -211,7 +229,7 @@ def cells(table: pd.DataFrame) -> list[list[str]]:
 def _compare_systems(scores: pd.DataFrame, seed: int, n_bootstrap: int) -> pd.DataFrame:
     """A `summary` whose p values are not corrected."""
     rows = {}
-    for metric in [name for names in GROUPS.values() for name in names if name in scores]:
+    for metric in [name for name in PART if name in scores]:
         # The same items for each system, so that means and differences agree.
         wide = paired(scores, metric)
         sign, difference = registry.SIGN[metric], wide["restored"] - wide["enhanced"]

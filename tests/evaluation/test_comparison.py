@@ -92,10 +92,25 @@ def test_labels_tell_runs_apart_by_what_differs_or_by_their_names():
     assert all(len(label) <= 63 for label in comparison.labels(["defaults", "p=1, " * 30], many))
 
 
-def test_the_overview_has_a_row_for_each_run_and_marks_significant_differences(paired):
+def test_the_overview_has_a_column_for_each_run_and_marks_significant_differences(paired):
     table = comparison.overview(paired)
-    assert list(table) == ["lsd_db", "pesq"]  # in the order of the registry
-    assert set(table.index) == {"more", "same"}
-    assert table.loc["same", "pesq"] == "+0.00 [+0.00, +0.00]"
-    more = table.loc["more", "pesq"]
+    # In the order of the registry.
+    assert table.index.tolist() == [("reported", "lsd_db"), ("reported", "pesq")]
+    assert set(table) == {"more", "same"}
+    assert table.loc[("reported", "pesq"), "same"] == "+0.00 [+0.00, +0.00]"
+    more = table.loc[("reported", "pesq"), "more"]
     assert more.startswith("+0.10 [") and more.endswith("*")
+
+
+def test_tables_say_where_the_jury_ends_whatever_the_order_of_the_scores():
+    """DNSMOS P.835 stands between two judges in the registry, and is only reported."""
+    values = np.arange(4.0)
+    scores = scored(a=values, b=values + 1).rename(columns={"pesq": "visqol", "lsd_db": "pesq"})
+    scores = scores.assign(dnsmos_ovrl=scores.visqol, distillmos=scores.visqol)
+    paired = comparison.paired(scores, "a", n_bootstrap=100)
+    rows = [("jury", "distillmos"), ("jury", "visqol")]
+    rows += [("reported", "dnsmos_ovrl"), ("reported", "pesq")]
+    assert list(zip(paired.part, paired.metric, strict=True)) == rows
+    page = comparison.overview(paired).to_html()
+    assert page.index("jury") < page.index("visqol") < page.index("reported") < page.index("pesq")
+    assert page.count("jury") == page.count("reported") == 1

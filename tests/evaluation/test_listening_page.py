@@ -75,3 +75,14 @@ def test_an_item_shows_what_is_known_of_it_and_no_more():
 def test_vetoes_come_before_the_scores_and_their_absence_is_said(page):
     assert page.index("1 veto") < page.index("Reported; they decide nothing")
     assert "no veto" in listening_page.vetoes_html([])
+
+
+def test_beside_a_player_the_scores_of_the_jury_stand_below_a_heading():
+    ((row, signals),) = noisy_items(1, seconds=0.5)
+    scores = score_table("pesq", enhanced=[2.0], restored=[3.0]).assign(item_id=row["item_id"])
+    scores = scores.assign(visqol=scores.pesq, distillmos=scores.pesq)
+    table = summary.summary(scores, seed=0)
+    page = listening_page.page("a run", table, scores, [(row, signals)], {}, RATE)
+    assert '<th colspan="2">Jury</th><th colspan="1">Reported; they decide nothing</th>' in page
+    heads = ["<th>DistillMOS</th>", "<th>ViSQOL 48 kHz</th>", "<th>PESQ wide band (MOS)</th>"]
+    assert "".join(heads) in page

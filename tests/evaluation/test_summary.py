@@ -101,6 +101,7 @@ def test_classes_have_summaries_of_their_own_and_p_values_corrected_for_all_rows
     assert table.n_items.tolist() == [6, 6] and table.p_value.tolist() == pytest.approx(
         [4 / 2**6] * 2
     )  # twice 2 / 2^6
+    assert table.part.tolist() == ["reported"] * 2
 
 
 def test_the_worst_and_the_best_are_those_that_lost_and_gained_most_by_the_jury():
