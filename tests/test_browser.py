@@ -130,6 +130,22 @@ def test_keys_switch_between_signals_at_the_same_place(opened):
     )
 
 
+def test_in_a_small_window_the_scores_scroll_and_the_page_does_not(browser, page):
+    """The names of the scores stay in sight."""
+    size = browser.get_window_size()
+    browser.set_window_size(800, 1000)
+    try:
+        browser.get((page / "page.html").as_uri())
+        root, table = "document.documentElement", "document.querySelector('table.scores')"
+        box, name = f"{table}.parentElement", f"{table}.querySelector('tr:last-child th')"
+        assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+        assert browser.execute_script(f"{box}.scrollLeft = 1e4; return {box}.scrollLeft") > 50
+        left = f"return {name}.getBoundingClientRect().left - {box}.getBoundingClientRect().left"
+        assert abs(browser.execute_script(left)) < 1
+    finally:
+        browser.set_window_size(size["width"], size["height"])
+
+
 def test_the_page_runs_without_an_error_in_the_console(opened):
     assert opened.execute_script(
         "return document.querySelector('section.active tr.current th').innerText.trim()"

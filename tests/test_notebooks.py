@@ -201,6 +201,9 @@ def test_listen_judges_that_run_on_its_test_pairs(chain):
     assert set(scores.system) == {"noisy", "enhanced", "restored", "clean", "restored by shipped"}
     text = store.download(run.info.run_id, "scores.txt").read_text()
     assert f"{len(test)} items" in text and "LSD" in text
+    # As tables, which scroll in a narrow window, where lines of text are wrapped.
+    notebook = store.download(run.info.run_id, "notebook/listen.html").read_text()
+    assert notebook.count('<div style="overflow-x: auto"><table class="scores">') >= 3
     page = store.download(run.info.run_id, "listening.html").read_text()
     assert page.count("<audio ") == 5 and "http://" not in page.replace("http://www.w3.org", "")
 

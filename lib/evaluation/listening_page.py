@@ -69,16 +69,21 @@ def vetoes_html(found: Sequence[str]) -> str:
 
 
 def summary_html(table: pd.DataFrame) -> str:
-    """A `summary` as an HTML table, with a line above each of its parts."""
+    """A `summary` as an HTML table, with a line above each of its parts.
+
+    In a narrow window it scrolls by itself: lines of text would be wrapped, and columns lost.
+    """
     head, *_ = summary.cells(table)
     columns = "".join(f"<th>{players.escape(name)}</th>" for name in head)
     rows = ""
     for title, part in summary.sections(table).items():
-        rows += f'<tr><th colspan="{len(head)}">{players.escape(title)}</th></tr>'
+        text = players.escape(title)
+        rows += f'<tr><th colspan="{len(head)}" style="text-align: left">{text}</th></tr>'
         for name, *values in summary.cells(part)[1:]:
             rows += f"<tr><th>{players.escape(name)}</th>{_cells(values)}</tr>"
     caption = players.escape(summary.headline(table))
-    return f'<table class="scores"><caption>{caption}</caption><tr>{columns}</tr>{rows}</table>'
+    table_html = f"<caption>{caption}</caption><tr>{columns}</tr>{rows}"
+    return f'<div style="overflow-x: auto"><table class="scores">{table_html}</table></div>'
 
 
 def _item(
