@@ -78,9 +78,12 @@ class Train(Parameters):
     gan_start_epoch: Count = 6
     """First epoch with discriminators; the first epoch is 1. Before it the generator trains alone.
     Default: 5 to 10 epochs let it learn the coarse spectrum first. Beyond `epochs`: never."""
+    gan_warmup_epochs: CountOrZero = 0
+    """Epochs from `gan_start_epoch` on in which the discriminators learn and the generator does not
+    hear them yet: judges that know nothing teach it nothing."""
     gan_ramp_epochs: NonNegative = 1.0
-    """Epochs in which the discriminators' losses rise from zero to their weights, so that their
-    start is no jump."""
+    """Epochs after that in which the discriminators' losses rise from zero to their weights, so
+    that their start is no jump."""
     discriminators: list[Literal["period", "scale", "stft", "bands"]] = Field(
         ["bands"], min_length=1
     )
@@ -272,4 +275,7 @@ class Train(Parameters):
             when += f" epochs {self.epochs}"
         else:
             when = f"join in epoch {self.gan_start_epoch} of {self.epochs}"
+            if self.gan_warmup_epochs:
+                heard = self.gan_start_epoch + self.gan_warmup_epochs
+                when += f"; the generator hears them from epoch {heard} on"
         return [f"discriminators: {when}"]

@@ -134,11 +134,14 @@ class Learner:
             # The optimiser came with a learning rate; this training keeps its own.
             self.schedule.load_state_dict(self.schedule.state_dict())
 
-    def step(self, batches: Sequence[Batch], ramp: float = 0.0, start: int = 0) -> StepResult:
+    def step(
+        self, batches: Sequence[Batch], ramp: float | None = None, start: int = 0
+    ) -> StepResult:
         """Take one optimiser step over micro-batches.
 
         Args:
-            ramp: share of the GAN's loss weights, 0 to 1; with 0 the generator trains alone.
+            ramp: share of the GAN's loss weights, 0 to 1. With 0 the discriminators learn, and the
+                generator does not hear them. None: the generator trains alone.
             start: first sample of the part of a segment that the discriminators hear, if they hear
                 a part.
         """
@@ -154,10 +157,10 @@ class Learner:
                     terms[name] = terms.get(name, 0.0) + share * term
 
         with record_function("norms, optimisers, average"):
-            return self._apply(terms, self._sides(gan=ramp > 0))
+            return self._apply(terms, self._sides(gan=ramp is not None))
 
     def _add_gradients(
-        self, batch: Batch, share: float, ramp: float, start: int
+        self, batch: Batch, share: float, ramp: float | None, start: int
     ) -> dict[str, Tensor]:
         """Add the gradients of one micro-batch; returns the loss terms."""
         inputs = batch.enhanced
@@ -177,18 +180,19 @@ class Learner:
             terms = self.compare(restored, target, enhanced, batch.n_samples, batch.bandwidth_hz)
             loss = self._weighted_loss(terms, share)
         gan_loss = None
-        if ramp > 0:
+        if ramp is not None:
             n = self.p.discriminator_segment_length or restored.shape[-1]
             # All are cut at the same place, since they are compared.
             signals = restored, target, enhanced
             restored_part, target_part, beside = (x[..., start : start + n] for x in signals)
+        if ramp:
             gan_terms = self._gan_terms(restored_part, target_part, beside)
             gan_loss = self._weighted_loss(gan_terms, share)
             terms |= gan_terms
         with record_function("backward"):
             last_layer = self.generator.last_layer
-            self.balance.backward(output, leaf, loss, gan_loss, ramp, last_layer)
-        if ramp > 0:
+            self.balance.backward(output, leaf, loss, gan_loss, ramp or 0.0, last_layer)
+        if ramp is not None:
             # After the backward pass, and detached: this loss is none of the generator's.
             terms["discriminator"] = self._add_discriminator_gradients(
                 restored_part.detach(), target_part, beside, share

@@ -139,7 +139,7 @@ def run_epoch(
         Diverged: too many steps in a row were not finite.
     """
     gan = state.epoch >= p.gan_start_epoch and p.lambda_adversarial + p.lambda_features > 0
-    gan_start_step = (p.gan_start_epoch - 1) * n_steps_per_epoch
+    ramp_start_step = (p.gan_start_epoch - 1 + p.gan_warmup_epochs) * n_steps_per_epoch
     n_ramp_steps = max(1, round(p.gan_ramp_epochs * n_steps_per_epoch))
     batches.sampler.set_epoch(state.epoch, n_done=state.n_batches * p.batch_size)
     title = f"epoch {state.epoch}/{p.epochs}{' with GAN' if gan else ''}"
@@ -151,7 +151,10 @@ def run_epoch(
         waited_s = time.perf_counter() - began
         metas = [meta for *_, batch_metas in group for meta in batch_metas]
         micro_batches = [to_batch(p, batch, learner.device) for batch in group]
-        ramp = min(1.0, (state.step - gan_start_step + 1) / n_ramp_steps) if gan else 0.0
+        ramp = None
+        if gan:
+            n_heard = max(0, state.step - ramp_start_step + 1)  # 0 while discriminators warm up
+            ramp = min(1.0, n_heard / n_ramp_steps)
         start = crop_start(micro_batches, p.discriminator_segment_length, p.seed, state.step)
         result = learner.step(micro_batches, ramp, start)
         terms.update(result.terms)

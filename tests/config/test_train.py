@@ -38,6 +38,10 @@ def test_values_that_just_go_together_are_accepted():
     [
         ({"epochs": 4, "gan_start_epoch": 4}, "discriminators: join in epoch 4 of 4"),
         (
+            {"gan_warmup_epochs": 2},
+            "discriminators: join in epoch 6 of 12; the generator hears them from epoch 8 on",
+        ),
+        (
             {"epochs": 3, "gan_start_epoch": 4},
             "discriminators: none, since gan_start_epoch 4 is beyond epochs 3",
         ),

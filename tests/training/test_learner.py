@@ -22,7 +22,7 @@ def cut(whole, *slices):
     return [Batch(*(part[piece] for part in whole)) for piece in slices]
 
 
-@pytest.mark.parametrize("ramp", [0.0, 1.0], ids=["alone", "gan"])
+@pytest.mark.parametrize("ramp", [None, 0.0, 1.0], ids=["alone", "unheard", "gan"])
 def test_micro_batches_are_exactly_the_large_batch_even_if_the_last_is_smaller(ramp):
     whole, results = random_batch(5), []
     for parts in ([whole], cut(whole, slice(0, 2), slice(2, 4), slice(4, 5))):
@@ -36,7 +36,7 @@ def test_micro_batches_are_exactly_the_large_batch_even_if_the_last_is_smaller(r
     assert small_numbers == pytest.approx(numbers, rel=1e-3)
     largest = gradients.abs().max().item()
     torch.testing.assert_close(small_gradients, gradients, rtol=1e-3, atol=1e-5 * largest)
-    if ramp:
+    if ramp is not None:
         torch.testing.assert_close(small_bias, bias, rtol=1e-4, atol=1e-6)
 
 
@@ -89,6 +89,19 @@ def test_the_ramp_scales_what_the_gan_asks_of_the_generator_alone():
     half, full = norms(0.5), norms(1.0)
     assert half["generator"] == pytest.approx(0.5 * full["generator"], rel=1e-3)
     assert half["discriminators"] == pytest.approx(full["discriminators"], rel=1e-6)
+
+
+def test_discriminators_that_warm_up_learn_and_the_generator_does_not_hear_them():
+    alone, unheard, heard = (small_learner(gan_share=0.0) for _ in range(3))
+    for learner, ramp in ((alone, None), (unheard, 0.0), (heard, 1.0)):
+        terms = learner.step([random_batch()], ramp).terms
+        assert ("adversarial" in terms, "discriminator" in terms) == (bool(ramp), ramp is not None)
+    for name, value in unheard.generator.state_dict().items():
+        assert torch.equal(value, alone.generator.state_dict()[name])
+    for name, value in unheard.discriminators.state_dict().items():
+        torch.testing.assert_close(value, heard.discriminators.state_dict()[name])
+    first = next(iter(unheard.discriminators.parameters()))
+    assert not torch.equal(first, next(iter(alone.discriminators.parameters())))
 
 
 def test_the_discriminators_hear_their_part_of_the_segment_alone():

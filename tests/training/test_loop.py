@@ -130,6 +130,10 @@ def test_the_discriminators_join_in_gan_start_epoch(rows, tmp_path):
     history, _ = run(settings(epochs=2, gan_start_epoch=2), rows, tmp_path / "joins")
     assert history["train/adversarial"].isna().tolist() == [True, True, False]
     assert history["valid/loss_adversarial"].notna().all()
+    given = settings(epochs=2, gan_start_epoch=1, gan_warmup_epochs=1)
+    history, _ = run(given, rows, tmp_path / "warms up")
+    assert history["train/discriminator"].isna().tolist() == [True, False, False]
+    assert history["train/adversarial"].isna().tolist() == [True, True, False]
     saved = []
     for epochs in (0, 1):
         run(settings(epochs=epochs, gan_start_epoch=2), rows, tmp_path / f"{epochs}")
