@@ -27,6 +27,7 @@ BEFORE = {
     "lambda_bands": 0.0,
     "lambda_bins": 0.0,
     "lambda_contrast": 0.0,
+    "pesq_forgives": True,
 }
 
 

@@ -117,6 +117,9 @@ class Train(Parameters):
     """Weight of the difference of mel band levels, per dB: the colour of the voice."""
     lambda_pesq: NonNegative = 0.0
     """Weight of the difference that PESQ's model of hearing perceives, in points of PESQ."""
+    pesq_forgives: bool = False
+    """Let that model forgive a fixed filter and a slow gain, as PESQ does. Then PESQ rises, and the
+    voice is coloured: an ablation."""
     lambda_over_attenuation: NonNegative = 0.0
     """Weight of the energy that is missing where clean has it, in dB. Energy that is too much costs
     nothing here."""

@@ -1,8 +1,11 @@
 """The wide-band PESQ score (ITU-T P.862.2) as a differentiable loss at 48 kHz.
 
-Both signals are brought to one level, filtered, and summed into 49 Bark bands. A fixed filter and a
-slow gain between them are forgiven. Their loudness is compared where neither masks the other, and
-the disturbance is averaged over time.
+Both signals are brought to one level, filtered, and summed into 49 Bark bands. Their loudness is
+compared where neither masks the other, and the disturbance is averaged over time.
+
+PESQ forgives a fixed filter and a slow gain between the signals. A generator that learns from it
+uses this freedom: it colours the voice and lifts pauses, and PESQ rises. So by default nothing is
+forgiven here.
 
 Differences from P.862 and P.862.2:
 
@@ -36,11 +39,12 @@ N_WORST_FRAMES = 20  # length of the windows (0.3 s) whose worst moments count
 MAX_PESQ = 0.999 + 4 / (1 + math.exp(-1.3669 * 4.5 + 3.8224))  # 4.64, of two equal signals
 
 
-def pesq_loss(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
+def pesq_loss(restored: Tensor, clean: Tensor, n_samples: Tensor, forgives: bool = False) -> Tensor:
     """Points of wide-band PESQ (P.862.2) that each item lacks to 4.64, the score of equal signals.
 
     Args:
         n_samples: true lengths. The norm over time is PESQ's from 0.34 s on.
+        forgives: forgive a fixed filter and a slow gain, as PESQ does.
 
     Shape:
         - restored, clean: `[B, 1, T]`; n_samples: `[B]`; result: `[B]`, in `[0, 3.64)`
@@ -54,9 +58,10 @@ def pesq_loss(restored: Tensor, clean: Tensor, n_samples: Tensor) -> Tensor:
     n_frames = _n_frames(n_samples)
     restored_bands, clean_bands = (bark_bands(x, n_frames) for x in (restored, clean))
     inside = torch.arange(clean_bands.shape[1], device=clean_bands.device) < n_frames[:, None]
-    # In this order, since the gain is measured against clean with the filter applied.
-    clean_bands = forgive_fixed_filter(restored_bands, clean_bands, inside, n_frames)
-    restored_bands = forgive_slow_gain(restored_bands, clean_bands)
+    if forgives:
+        # In this order, since the gain is measured against clean with the filter applied.
+        clean_bands = forgive_fixed_filter(restored_bands, clean_bands, inside, n_frames)
+        restored_bands = forgive_slow_gain(restored_bands, clean_bands)
     symmetric, asymmetric = frame_disturbances(restored_bands, clean_bands)
     # A loud frame hides a little more than a quiet one.
     weight = ((audible(clean_bands, 1.0).sum(2) + 1e5) / 1e7) ** 0.04

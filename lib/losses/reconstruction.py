@@ -38,6 +38,7 @@ class ReconstructionLoss(nn.Module):
     Args:
         names: terms to compute, of `TERMS`.
         high_band_weight: weight of differences above 4 kHz in `spectral`; below, it is 1.
+        pesq_forgives: see `pesq_loss`.
         dtype: of the network in `dnsmos` and `dnsmos_features`; all else is worked out in single
             precision.
 
@@ -61,6 +62,7 @@ class ReconstructionLoss(nn.Module):
         self,
         names: Sequence[str] = TERMS,
         high_band_weight: float = 1.0,
+        pesq_forgives: bool = False,
         dtype: torch.dtype = torch.float32,
     ):
         super().__init__()
@@ -68,6 +70,7 @@ class ReconstructionLoss(nn.Module):
         if unknown := set(names) - set(TERMS):
             raise KeyError(f"no loss term {sorted(unknown)}: the terms are {', '.join(TERMS)}")
         self.names = tuple(names)
+        self.pesq_forgives = pesq_forgives
         self.dtype = dtype
         self.stft = MultiResolutionSTFT(high_band_weight=high_band_weight)
         # Not persistent: they follow from constants and are no weights.
@@ -97,7 +100,8 @@ class ReconstructionLoss(nn.Module):
         if "spectral" in self.names:
             loss["spectral"] = self.stft(restored, clean, n_samples, bandwidth_hz)
         if "pesq" in self.names:
-            loss["pesq"] = pesq_loss(restored, clean, n_samples).mean()
+            lost = pesq_loss(restored, clean, n_samples, self.pesq_forgives)
+            loss["pesq"] = lost.mean()
         if "dnsmos" in self.names:
             loss["dnsmos"] = dnsmos_loss(restored, n_samples, self.dtype).mean()
         if "dnsmos_features" in self.names:

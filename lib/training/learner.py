@@ -97,7 +97,9 @@ class Learner:
         # A term of weight 0 costs time and changes nothing.
         used = [name for name in TERMS if self.lambdas[name] > 0]
         dtype = DTYPES[self.precision]
-        self.compare = ReconstructionLoss(used, p.high_band_weight, dtype).to(device)
+        self.compare = ReconstructionLoss(used, p.high_band_weight, p.pesq_forgives, dtype).to(
+            device
+        )
         # Only calls that end in a gradient of that network's weights go through the wrappers.
         self.wrapped_g, self.wrapped_d = self.generator, self.discriminators
         if dist.is_initialized():

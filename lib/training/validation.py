@@ -49,7 +49,7 @@ class Validation:
         self.judges = judges(p)
         # DNSMOS' network takes longer than all other terms.
         names = [n for n in TERMS if "dnsmos" not in n or getattr(p, f"lambda_{n}")]
-        self.compare = ReconstructionLoss(names, p.high_band_weight).to(device)
+        self.compare = ReconstructionLoss(names, p.high_band_weight, p.pesq_forgives).to(device)
         self.logged = list(rows.head(p.n_samples_logged).itertuples(index=False))
         spoken = manifest.with_speech(rows)
         drawn = spoken if len(spoken) else rows
