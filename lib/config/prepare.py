@@ -186,7 +186,7 @@ class Prepare(Parameters):
 
     @property
     def start_lines(self) -> list[str]:
-        """What is legal but perhaps not meant, a line each."""
+        """A warning if few or many pairs go to validation."""
         if 0.05 <= self.valid_share <= 0.1:
             return []
         return [f"valid_share = {self.valid_share}: 0.05 to 0.1 is recommended"]
