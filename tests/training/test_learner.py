@@ -81,6 +81,17 @@ def test_the_discriminators_rest_while_the_generator_trains_alone():
     assert "discriminators" not in norms
 
 
+def test_the_model_of_pesq_forgives_a_slow_gain_if_it_is_asked_to():
+    batch = random_batch()
+    swelling = batch.enhanced * torch.linspace(0.5, 2.0, batch.enhanced.shape[2])
+    batch = batch._replace(clean=swelling)
+    lost = [
+        small_learner(lambda_pesq=1.0, target="clean", **given).step([batch]).terms["pesq"]
+        for given in ({}, {"pesq_forgives": True})
+    ]
+    assert lost[0] > 1 and lost[1] < 0.1
+
+
 def test_the_ramp_scales_what_the_gan_asks_of_the_generator_alone():
     def norms(ramp):
         learner = small_learner(**NO_BINS, lambda_l1=1e-9, gan_share=0.0)
